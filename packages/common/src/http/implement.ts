@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { Static, TSchema } from 'typebox';
+import type { Api, Operation, OperationOutput, Operations } from '../apis/api.ts';
+import type { Identity } from './identity.ts';
+import { routeSchema } from './openapi.ts';
+import { mismatches } from './validation.ts';
+
+type Parsed<T> = T extends TSchema ? Static<T> : undefined;
+
+/** What a handler gets: the parsed parts of the request, and who asks. */
+export interface HandlerInput<O extends Operation> {
+  readonly params: Parsed<O['params']>;
+  readonly query: Parsed<O['query']>;
+  readonly headers: Parsed<O['headers']>;
+  /** The JSON body; for a raw body, a Buffer or a Readable as the operation declares. */
+  readonly body: O['rawBody'] extends object ? unknown : Parsed<O['body']>;
+  /** Set unless the operation is public and the caller sent no token. */
+  readonly identity: O['access'] extends 'public' ? Identity | undefined : Identity;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** Answers with the operation's JSON value, or takes over with `reply` (status codes, streams, other content types). */
+export type Handler<O extends Operation> = (
+  input: HandlerInput<O>,
+) => Promise<JsonOutput<O> | FastifyReply> | JsonOutput<O> | FastifyReply;
+
+type JsonOutput<O extends Operation> = Exclude<OperationOutput<O>, Response>;
+
+export type Handlers<O extends Operations> = { readonly [K in keyof O]: Handler<O[K]> };
+
+/**
+ * Registers handlers for operations of the API. A service may call it once per resource, each time with the
+ * operations of that resource; `assertComplete` then holds that none was forgotten.
+ */
+export async function implement<O extends Operations, K extends keyof O & string>(
+  app: FastifyInstance,
+  api: Api<O>,
+  handlers: Pick<Handlers<O>, K>,
+): Promise<void> {
+  for (const [operationId, handler] of Object.entries(handlers) as [K, Handler<Operation>][]) {
+    const operation = api.operations[operationId];
+    assert(operation, `${api.service} has no operation ${operationId}`);
+    const register = (scope: FastifyInstance) => void scope.route(toRoute(app, api, operationId, operation, handler));
+    if (!operation.rawBody) {
+      register(app);
+      continue;
+    }
+    const { rawBody } = operation;
+    await app.register(async (scope) => {
+      parseRaw(scope, rawBody);
+      register(scope);
+    });
+  }
+}
+
+/** Throws when an operation of the API has no route: what is declared is served. */
+export function assertComplete(app: FastifyInstance, api: Api): void {
+  for (const [operationId, { method, path }] of Object.entries(api.operations)) {
+    assert(app.hasRoute({ method, url: toFastifyPath(path) }), `${api.service}: ${operationId} has no handler`);
+  }
+}
+
+/** `/entries/{leafIndex}` to `/entries/:leafIndex`; `{+path}` to `*`; a literal colon is doubled. */
+export function toFastifyPath(path: string): string {
+  return path
+    .replaceAll(':', '::')
+    .replaceAll(/\{\+\w+\}/g, '*')
+    .replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function parseRaw(scope: FastifyInstance, rawBody: NonNullable<Operation['rawBody']>): void {
+  for (const type of rawBody.contentTypes) {
+    if (rawBody.mode === 'buffer') {
+      scope.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    } else {
+      scope.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+    }
+  }
+}
+
+function toRoute(
+  app: FastifyInstance,
+  api: Api,
+  operationId: string,
+  operation: Operation,
+  handler: Handler<Operation>,
+): RouteOptions {
+  const { method, path, access, bodyBytesMax } = operation;
+  return {
+    method,
+    url: toFastifyPath(path),
+    config: { operationId, access, operation },
+    schema: routeSchema(api, operationId, operation),
+    ...(bodyBytesMax === undefined ? {} : { bodyLimit: bodyBytesMax }),
+    handler: async (request, reply) => {
+      const result = await handler({
+        params: request.params as never,
+        query: request.query as never,
+        headers: request.headers as never,
+        body: request.body as never,
+        identity: request.identity as never,
+        request,
+        reply,
+      });
+      if (reply.sent || result === reply) return reply;
+      setStatus(reply, operation, result);
+      if (app.service.checkResponses) checkResponse(operationId, operation, reply.statusCode, result);
+      return result;
+    },
+  };
+}
+
+/** A handler that set no status answers with the first 2xx the operation declares. */
+function setStatus(reply: FastifyReply, { responses }: Operation, result: unknown): void {
+  if (reply.statusCode === 200 && !(200 in responses)) {
+    const first = Object.keys(responses).find((status) => status.startsWith('2'));
+    if (first) reply.code(Number(first));
+  }
+  if (result !== undefined && !reply.hasHeader('content-type')) reply.type('application/json; charset=utf-8');
+}
+
+function checkResponse(operationId: string, { responses }: Operation, status: number, value: unknown): void {
+  const spec = responses[status];
+  assert(spec, `${operationId} answered ${status}, which it does not declare`);
+  if (!spec.schema) return;
+  const problems = mismatches(spec.schema, JSON.parse(JSON.stringify(value ?? null)));
+  assert(problems.length === 0, `${operationId} answered outside its schema: ${problems.join('; ')}`);
+}
