@@ -1,0 +1,140 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AppError } from '../errors.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type Config, type ConfigSchema, type Environment, loadConfig } from './config.ts';
+import { createLogger, type Logger } from './logger.ts';
+import type { ServiceConfig } from './service-config.ts';
+
+/** What a service's `open` is given beside its config. */
+export type ServiceContext = {
+  readonly logger: Logger;
+  readonly clock: Clock;
+};
+
+/** The part of a Fastify app that `run` uses. */
+export interface ListeningApp {
+  readonly server: Server;
+  /** What /readyz answers from. */
+  readonly readiness: { drain(reason?: string): void };
+  listen(options: { host: string; port: number }): Promise<string>;
+  close(): Promise<unknown>;
+}
+
+/** What `open` answers: the app that listens, and a disposal that closes everything under it in reverse order. */
+export interface OpenService extends AsyncDisposable {
+  readonly app: ListeningApp;
+}
+
+export type RunOptions<S extends ConfigSchema> = {
+  readonly name: string;
+  readonly schema: S;
+  readonly open: (config: Config<S> & ServiceConfig, context: ServiceContext) => Promise<OpenService>;
+  readonly env: Environment;
+};
+
+/** A service that listens; disposing it drains and closes. */
+export interface RunningService extends AsyncDisposable {
+  readonly name: string;
+  readonly url: string;
+}
+
+/**
+ * Opens a service from its config and listens. This is what `run` does without the process around it: `pnpm dev` and
+ * the tests start several in one process with it.
+ */
+export async function startService<S extends ConfigSchema>(
+  options: Omit<RunOptions<S>, 'env' | 'schema'>,
+  config: Config<S> & ServiceConfig,
+  parts: { logger: Logger; clock?: Clock },
+): Promise<RunningService> {
+  const { logger } = parts;
+  const startedAt = performance.now();
+  const service = await options.open(config, {
+    logger,
+    clock: parts.clock ?? systemClock(),
+  });
+  try {
+    await service.app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    await service[Symbol.asyncDispose]();
+    throw portError(options.name, config, error);
+  }
+  const address = service.app.server.address() as AddressInfo;
+  const url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+  logger.info({ url, startMs: Math.round(performance.now() - startedAt) }, `${options.name} is ready`);
+  let closing: Promise<void> | undefined;
+  return {
+    name: options.name,
+    url,
+    [Symbol.asyncDispose]: () => (closing ??= drainAndClose(service, config, logger)),
+  };
+}
+
+function portError(name: string, config: ServiceConfig, error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) return error;
+  const message = `${name} cannot listen: ${config.host}:${config.port} is in use by another process`;
+  return new AppError('PORT_IN_USE', message, { cause: error });
+}
+
+/** Readiness off, then the listener, then running requests up to the time-out, then what is under the app. */
+async function drainAndClose(service: OpenService, config: ServiceConfig, logger: Logger): Promise<void> {
+  service.app.readiness.drain();
+  if (config.drainDelayMs > 0) await systemClock().sleep(config.drainDelayMs);
+  const force = setTimeout(() => {
+    logger.warn({ drainTimeoutMs: config.drainTimeoutMs }, 'requests still run: their connections are cut');
+    service.app.server.closeAllConnections();
+  }, config.drainTimeoutMs);
+  try {
+    await service.app.close();
+  } finally {
+    clearTimeout(force);
+    await service[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * The whole life of a service's process: config, logger, open, listen, and on SIGTERM or SIGINT drain and close. It
+ * resolves once the service listens. A start that fails, an unhandled rejection and an uncaught exception are logged
+ * and end the process with exit code 1; the process ends by itself when nothing is left open.
+ */
+export async function run<S extends ConfigSchema>(options: RunOptions<S>): Promise<void> {
+  let logger = createLogger({ name: options.name, level: 'info' });
+  try {
+    const config = loadConfig(options.schema, options.env) as Config<S> & ServiceConfig;
+    logger = createLogger({ name: options.name, level: config.logLevel });
+    const service = await startService(options, config, { logger });
+    closeOnSignals(service, logger);
+  } catch (error) {
+    logFatal(logger, error, `${options.name} cannot start`);
+    process.exitCode = 1;
+  }
+}
+
+function logFatal(logger: Logger, error: unknown, message: string): void {
+  if (error instanceof AppError) logger.fatal({ code: error.code }, `${message}: ${error.message}`);
+  else logger.fatal({ err: error }, message);
+}
+
+function closeOnSignals(service: RunningService, logger: Logger): void {
+  let closing = false;
+  const close = (reason: string): void => {
+    if (closing) return;
+    closing = true;
+    logger.info({ reason }, `${service.name} drains and closes`);
+    service[Symbol.asyncDispose]().then(
+      () => logger.info(`${service.name} is closed`),
+      (error: unknown) => {
+        logFatal(logger, error, `${service.name} did not close cleanly`);
+        process.exitCode = 1;
+      },
+    );
+  };
+  const fail = (error: unknown): void => {
+    logger.fatal({ err: error }, 'a fault nobody handled: the process ends');
+    process.exitCode = 1;
+    close('fault');
+  };
+  process.on('SIGTERM', close).on('SIGINT', close);
+  process.on('unhandledRejection', fail).on('uncaughtException', fail);
+}

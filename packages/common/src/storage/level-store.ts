@@ -1,0 +1,140 @@
+import { mkdir } from 'node:fs/promises';
+import { type BatchOperation, ClassicLevel, type Iterator } from 'classic-level';
+import { AppError } from '../errors.ts';
+import type { Batch, KeyValueReader, KeyValueSnapshot, KeyValueStore, RangeOptions, WriteOptions } from './kv.ts';
+
+export type LevelStoreOptions = {
+  /** How much is gathered in memory before a sorted file is written; 64 MiB suits a writer of many small commits. */
+  readonly writeBufferSize?: number;
+  /** The cache of blocks that were read. */
+  readonly cacheSize?: number;
+  /** Snappy; off for hashes and ciphertext, which do not shrink. */
+  readonly compression?: boolean;
+};
+
+type Database = ClassicLevel<Uint8Array, Uint8Array>;
+type LevelSnapshot = ReturnType<Database['snapshot']>;
+type LevelIterator = Iterator<Database, Uint8Array, Uint8Array>;
+type LevelOperation = BatchOperation<Database, Uint8Array, Uint8Array>;
+
+/**
+ * Opens (and, the first time, creates) a LevelDB folder. Throws STORE_LOCKED while another process or another open
+ * store of this one has it, STORE_CORRUPT when the files contradict themselves, STORE_OPEN_FAILED otherwise.
+ */
+export async function openLevelStore(folder: string, options: LevelStoreOptions = {}): Promise<KeyValueStore> {
+  const db: Database = new ClassicLevel(folder, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    writeBufferSize: options.writeBufferSize ?? 4 * 1024 * 1024,
+    cacheSize: options.cacheSize ?? 8 * 1024 * 1024,
+    compression: options.compression ?? true,
+  });
+  try {
+    await mkdir(folder, { recursive: true });
+    await db.open();
+  } catch (error) {
+    throw openError(folder, error);
+  }
+  return new LevelStore(db);
+}
+
+/** LevelDB wraps the reason: the code is the cause's. */
+function openError(folder: string, error: unknown): AppError {
+  const causes = [error, error instanceof Error ? error.cause : undefined];
+  const has = (code: string): boolean =>
+    causes.some((cause) => cause instanceof Error && 'code' in cause && cause.code === code);
+  if (has('LEVEL_LOCKED')) {
+    return new AppError('STORE_LOCKED', `${folder} is open in another process: stop it first`, { cause: error });
+  }
+  if (has('LEVEL_CORRUPTION')) {
+    return new AppError('STORE_CORRUPT', `${folder} is damaged: restore it from a backup`, { cause: error });
+  }
+  return new AppError('STORE_OPEN_FAILED', `${folder} cannot be opened`, { status: 503, cause: error });
+}
+
+/** Reads through the database, or through a frozen view of it. */
+class LevelReader implements KeyValueReader {
+  protected readonly db: Database;
+  readonly #snapshot: LevelSnapshot | undefined;
+
+  constructor(db: Database, snapshot?: LevelSnapshot) {
+    this.db = db;
+    this.#snapshot = snapshot;
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array> {
+    const value = await this.find(key);
+    if (!value) throw new AppError('STORE_KEY_NOT_FOUND', 'The store has no such key', { status: 404 });
+    return value;
+  }
+
+  async find(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#snapshot ? this.db.get(key, { snapshot: this.#snapshot }) : this.db.get(key);
+  }
+
+  findSync(key: Uint8Array): Uint8Array | undefined {
+    return this.#snapshot ? this.db.getSync(key, { snapshot: this.#snapshot }) : this.db.getSync(key);
+  }
+
+  range(options: RangeOptions = {}): AsyncIterableIterator<[Uint8Array, Uint8Array]> {
+    const iterator = this.db.iterator(this.#snapshot ? { ...options, snapshot: this.#snapshot } : { ...options });
+    return iterate(iterator);
+  }
+}
+
+/** The iterator takes its snapshot when it is made, so it is made by the caller, before the first `next`. */
+async function* iterate(iterator: LevelIterator): AsyncGenerator<[Uint8Array, Uint8Array], undefined, undefined> {
+  try {
+    for (;;) {
+      const entries = await iterator.nextv(256);
+      if (entries.length === 0) return undefined;
+      yield* entries;
+    }
+  } finally {
+    await iterator.close();
+  }
+}
+
+class LevelStore extends LevelReader implements KeyValueStore {
+  #failure: AppError | undefined;
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  async write(batch: Batch, options: WriteOptions): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    try {
+      // The driver's type asks for a mutable array, which it does not change.
+      await this.db.batch(batch.operations as LevelOperation[], { sync: options.sync });
+    } catch (error) {
+      this.#failure ??= new AppError(
+        'STORE_FAILED',
+        'A write failed, so its outcome is unknown: the store takes no more until it is opened anew',
+        { status: 503, cause: error },
+      );
+      throw this.#failure;
+    }
+    for (const callback of batch.callbacks) callback();
+  }
+
+  snapshot(): KeyValueSnapshot {
+    const snapshot = this.db.snapshot();
+    const reader = new LevelReader(this.db, snapshot);
+    return {
+      get: (key) => reader.get(key),
+      find: (key) => reader.find(key),
+      findSync: (key) => reader.findSync(key),
+      range: (options) => reader.range(options),
+      [Symbol.asyncDispose]: () => snapshot.close(),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.db.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
