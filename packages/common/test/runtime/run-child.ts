@@ -1,0 +1,43 @@
+// A small real service under `run`, driven from outside by its test.
+import { createServer } from 'node:http';
+import { defineConfig } from '../../src/runtime/config.ts';
+import { run } from '../../src/runtime/run.ts';
+import { serviceVariables } from '../../src/runtime/service-config.ts';
+
+await run({
+  name: 'thing',
+  env: process.env,
+  schema: defineConfig({ ...serviceVariables('THING', 0) }),
+  open: async (_config, { logger }) => {
+    const server = createServer((request, response) => {
+      if (request.url === '/reject') void Promise.reject(new Error('nobody waits for this'));
+      if (request.url === '/stuck') return void logger.info('stuck begins');
+      if (request.url !== '/slow') return void response.end('hello');
+      logger.info('slow begins');
+      // Answered once the drain has begun, which is when readiness goes off.
+      server.once('draining', () => response.end('slow'));
+    });
+    return {
+      app: {
+        server,
+        readiness: {
+          drain: () => {
+            logger.info('readiness off');
+            server.emit('draining');
+          },
+        },
+        listen: ({ host, port }) =>
+          new Promise((resolve, reject) => {
+            server.once('error', reject);
+            server.listen(port, host, () => resolve(''));
+          }),
+        close: () =>
+          new Promise<void>((resolve) => {
+            server.close(() => resolve());
+            server.closeIdleConnections();
+          }),
+      },
+      [Symbol.asyncDispose]: async () => logger.info('disposed'),
+    };
+  },
+});
