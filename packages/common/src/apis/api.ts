@@ -96,4 +96,8 @@ export type OperationOutput<O extends Operation> = {
   [S in keyof O['responses']]: S extends 200 | 201 | 202 | 204 | 206 ? Answer<O['responses'][S]> : never;
 }[keyof O['responses']];
 
-type Answer<R> = R extends { readonly contentType: string } ? Response : R extends { readonly schema: infer T } ? StaticOf<T> : undefined;
+type Answer<R> = R extends { readonly contentType: string }
+  ? Response
+  : R extends { readonly schema: infer T }
+    ? StaticOf<T>
+    : undefined;

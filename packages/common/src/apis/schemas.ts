@@ -24,10 +24,16 @@ export const Uuid = Type.String({
   description: 'UUIDv4, lower case',
 });
 export const Hash32 = Type.String({ pattern: '^[0-9a-f]{64}$', description: '32 bytes, lower-case hex' });
-export const Hash32Prefixed = Type.String({ pattern: '^0x[0-9a-f]{64}$', description: '32 bytes, 0x and lower-case hex' });
+export const Hash32Prefixed = Type.String({
+  pattern: '^0x[0-9a-f]{64}$',
+  description: '32 bytes, 0x and lower-case hex',
+});
 export const EthereumAddress = Type.String({ pattern: '^0x[0-9a-fA-F]{40}$', description: 'Ethereum address' });
 export const HexBytes = Type.String({ pattern: '^0x([0-9a-fA-F]{2})*$', description: '0x and hex, two digits a byte' });
-export const Base64 = Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$', description: 'Base64 with padding (RFC 4648 §4)' });
+export const Base64 = Type.String({
+  pattern: '^[A-Za-z0-9+/]*={0,2}$',
+  description: 'Base64 with padding (RFC 4648 §4)',
+});
 export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds' });
 export const Uint64 = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 /** Integers that may pass 2^53, as decimal strings. */

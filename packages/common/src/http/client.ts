@@ -9,7 +9,7 @@ export class ApiError extends AppError {
   constructor(problem: Partial<ProblemLike>, status: number, retryAfterSec: number | undefined) {
     super(problem.code ?? 'UPSTREAM_ANSWER_INVALID', problem.detail ?? `The service answered ${status}.`, {
       status,
-      data: problem as Record<string, unknown>,
+      data: problem,
       errors: problem.errors ?? [],
       ...(retryAfterSec === undefined ? {} : { retryAfterSec }),
     });
@@ -76,7 +76,8 @@ export function createClient<O extends Operations>(api: Api<O>, options: ClientO
   const breaker = options.breaker ? new CircuitBreaker(api.service, options.breaker) : undefined;
   const methods = Object.entries(api.operations).map(([operationId, operation]) => [
     operationId,
-    (input: AnyInput = {}, call: CallOptions = {}) => callOperation(api.service, operation, input, call, options, breaker),
+    (input: AnyInput = {}, call: CallOptions = {}) =>
+      callOperation(api.service, operation, input, call, options, breaker),
   ]);
   return Object.fromEntries(methods) as Client<O>;
 }
@@ -190,7 +191,8 @@ async function toRequest(
   signal: AbortSignal,
 ): Promise<RequestInit> {
   const headers = new Headers({ ...options.headers?.(), ...call.headers });
-  for (const [name, value] of Object.entries(input.headers ?? {})) if (value !== undefined) headers.set(name, String(value));
+  for (const [name, value] of Object.entries(input.headers ?? {}))
+    if (value !== undefined) headers.set(name, String(value));
   const token = await options.token?.();
   if (token) headers.set('authorization', `Bearer ${token}`);
   if (call.idempotencyKey) headers.set('idempotency-key', call.idempotencyKey);

@@ -99,7 +99,7 @@ function toRoute(
         params: request.params as never,
         query: request.query as never,
         headers: request.headers as never,
-        body: request.body as never,
+        body: request.body,
         identity: request.identity as never,
         request,
         reply,

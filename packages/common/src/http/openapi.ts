@@ -20,7 +20,12 @@ export function openApiOptions(api: Api, version: string): FastifyDynamicSwagger
       tags: [{ name: api.service, description: api.description }],
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Access token from POST /auth/token' },
+          bearer: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description: 'Access token from POST /auth/token',
+          },
         },
         schemas: { Problem: Problem as object },
       },
@@ -56,7 +61,9 @@ function describe({ description, access }: Operation): string {
 
 function bodySchema({ body, rawBody }: Operation): unknown {
   const binary = { type: 'string', format: 'binary' };
-  const raw = Object.fromEntries((rawBody?.contentTypes ?? []).map((type) => [type, { schema: documentedOnly(binary) }]));
+  const raw = Object.fromEntries(
+    (rawBody?.contentTypes ?? []).map((type) => [type, { schema: documentedOnly(binary) }]),
+  );
   return { content: { ...(body ? { 'application/json': { schema: body } } : {}), ...raw } };
 }
 

@@ -7,7 +7,10 @@ export function probeRoutes(app: FastifyInstance): void {
   app.get('/livez', { config: { access, operationId: 'livez' }, schema: hidden }, () => ({ status: 'live' }));
   app.get('/readyz', { config: { access, operationId: 'readyz' }, schema: hidden }, async (_request, reply) => {
     const report = await app.readiness.report();
-    return reply.code(report.status === 'ready' ? 200 : 503).header('cache-control', 'no-store').send(report);
+    return reply
+      .code(report.status === 'ready' ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send(report);
   });
   app.get('/metrics', { config: { access, operationId: 'metrics' }, schema: hidden }, async (_request, reply) => {
     const text = await app.metrics.registry.metrics();

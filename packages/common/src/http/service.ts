@@ -7,8 +7,8 @@ import { Readiness } from './health.ts';
 import { type Identity, isAdmitted, type VerifyToken } from './identity.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openApiOptions } from './openapi.ts';
-import { problemContentType, toAppError, toProblem } from './problem.ts';
 import { probeRoutes } from './probes.ts';
+import { problemContentType, toAppError, toProblem } from './problem.ts';
 import { acceptRequestId, acceptTraceparent, runWithTrace, type Trace } from './trace.ts';
 import { installValidation } from './validation.ts';
 
@@ -125,7 +125,11 @@ function installErrors(app: FastifyInstance, { api, logger }: ServiceOptions): v
   };
   app.setErrorHandler((error, request, reply) => answer(request, reply, error));
   app.setNotFoundHandler((request, reply) =>
-    answer(request, reply, commonError('ROUTE_NOT_FOUND', `There is no ${request.method} ${pathOf(request.url)} here.`)),
+    answer(
+      request,
+      reply,
+      commonError('ROUTE_NOT_FOUND', `There is no ${request.method} ${pathOf(request.url)} here.`),
+    ),
   );
   app.addHook('onClose', async () => {
     logger.debug({ service: api.service }, 'closed');

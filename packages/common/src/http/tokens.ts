@@ -103,7 +103,11 @@ async function verifyAnew(token: string, options: TokenVerifierOptions, userKeys
       });
       return toIdentity(payload, true);
     }
-    const { payload } = await jwtVerify(token, userKeys, { ...required, issuer: options.issuer, audience: userAudience });
+    const { payload } = await jwtVerify(token, userKeys, {
+      ...required,
+      issuer: options.issuer,
+      audience: userAudience,
+    });
     return toIdentity(payload, false);
   } catch (error) {
     throw toAuthError(error);

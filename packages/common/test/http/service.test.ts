@@ -207,21 +207,29 @@ describe('probes and document', () => {
     other.readiness.add('ledger', () => Promise.reject(new Error('cannot be reached')));
     const answer = await other.inject('/readyz');
     expect(answer.statusCode).toBe(503);
-    expect(answer.json()).toEqual({ status: 'not ready', checks: { ledger: { ok: false, detail: 'cannot be reached' } } });
+    expect(answer.json()).toEqual({
+      status: 'not ready',
+      checks: { ledger: { ok: false, detail: 'cannot be reached' } },
+    });
     await other.close();
   });
 
   test('metrics count requests by operation', async () => {
     await send('/books');
     const text = await (await fetch(`${baseUrl}/metrics`)).text();
-    expect(text).toMatch(/http_request_duration_seconds_count\{service="shelf",operation="listBooks",status="200"\} [1-9]/);
+    expect(text).toMatch(
+      /http_request_duration_seconds_count\{service="shelf",operation="listBooks",status="200"\} [1-9]/,
+    );
   });
 
   test('the OpenAPI document has every operation with its errors', async () => {
     const { body } = await send('/openapi.json');
     expect(body['openapi']).toBe('3.1.0');
-    const paths = body['paths'] as Record<string, Record<string, { responses: Record<string, { description: string }> }>>;
-    expect(Object.keys(paths).sort()).toEqual(['/books', '/books/{id}/pages', '/broken']);
+    const paths = body['paths'] as Record<
+      string,
+      Record<string, { responses: Record<string, { description: string }> }>
+    >;
+    expect(Object.keys(paths).toSorted()).toEqual(['/books', '/books/{id}/pages', '/broken']);
     expect(paths['/books']?.['post']?.responses['409']?.description).toContain('SHELF_FULL');
   });
 
