@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { cliError } from '../errors.ts';
+
+/** Permission bits of anybody but the owner. */
+const othersMask = 0o077;
+
+/** Makes the folder (0700) if it is missing; refuses one that others may enter, since it is to hold keys. */
+export async function ensurePrivateFolder(folder: string): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (made !== undefined) await chmod(folder, 0o700);
+  const found = await stat(folder);
+  if (!found.isDirectory()) throw cliError('FILE_UNREADABLE', `${folder} is not a folder.`);
+  if ((found.mode & othersMask) !== 0) {
+    throw cliError('KEY_FOLDER_EXPOSED', `Other users can enter ${folder}. Run: chmod 700 ${folder}`);
+  }
+}
+
+/**
+ * Makes a file with mode 0600, whole and on the disk or not at all: a temporary file, synced, then linked to its name,
+ * which fails rather than replaces. Answers false when the name is taken; the file there is not touched.
+ */
+export async function createPrivateFile(path: string, text: string): Promise<boolean> {
+  const temporary = await writeTemporary(path, text);
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    await unlink(temporary);
+  }
+  await syncFolder(dirname(path));
+  return true;
+}
+
+/** As `createPrivateFile`, replacing what is there in one step. */
+export async function replacePrivateFile(path: string, text: string): Promise<void> {
+  await rename(await writeTemporary(path, text), path);
+  await syncFolder(dirname(path));
+}
+
+/** The file's text; undefined when there is none, KEY_FILE_EXPOSED when others may read it. */
+export async function findPrivateFile(path: string): Promise<string | undefined> {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & othersMask) !== 0) {
+      throw cliError('KEY_FILE_EXPOSED', `Other users can read ${path}. Run: chmod 600 ${path}`);
+    }
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return undefined;
+    if (cause instanceof Error && 'errno' in cause) {
+      throw cliError('FILE_UNREADABLE', `${path} cannot be read (${String((cause as NodeJS.ErrnoException).code)}).`, {
+        cause,
+      });
+    }
+    throw cause;
+  }
+}
+
+async function writeTemporary(path: string, text: string): Promise<string> {
+  const temporary = join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);
+  const file = await open(temporary, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return temporary;
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Whether a failed system call failed for this reason, such as ENOENT. */
+export function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
