@@ -8,7 +8,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const HEX = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, '0'));
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const BASE64_VALUES = new Map([...BASE64].map((character, value) => [character.charCodeAt(0), value]));
+const BASE64_VALUES = new Map(Array.from(BASE64, (character, value) => [character.charCodeAt(0), value]));
 
 export function utf8(text: string): Bytes {
   return encoder.encode(text);

@@ -1,0 +1,116 @@
+import { type Bytes, concatBytes, parseHex, toHex, utf8 } from './bytes.ts';
+import { encodeCanonicalJson, parseJson } from './canonical-json.ts';
+import { CHUNK_COUNT_MAX } from './chunk.ts';
+import { type Ed25519Signer, isEd25519Signature } from './ed25519.ts';
+import { malformed } from './malformed.ts';
+import { sha256 } from './sha256.ts';
+import {
+  hex,
+  hex0x,
+  integer,
+  list,
+  literal,
+  nullable,
+  object,
+  readDocument,
+  type Shaped,
+  sessionIdText,
+  text,
+  timestamp,
+} from './shape.ts';
+
+export const MANIFEST_SIZE_MAX = 256 * 1024;
+const PARTICIPANTS_MAX = 256;
+const DAYS_MAX = 36_525;
+const DOMAIN = utf8('lucid/manifest/v1\0');
+
+const manifestShape = {
+  type: literal('lucid/manifest@1'),
+  sessionId: sessionIdText,
+  label: text(256),
+  /** The user's id at the platform, and the address the session is anchored under. */
+  owner: object({ subject: text(128), address: hex0x(20) }),
+  /** Ed25519, signs chunk headers and the manifest. */
+  recorderKey: hex(32),
+  /** Who took part, by Ed25519 key; each may sign the manifest. */
+  participants: list(object({ name: text(128), key: hex(32) }), PARTICIPANTS_MAX),
+  /** Who can open the session: the 32-byte secret in an HPKE box (RFC 9180 base mode) for an X25519 key. */
+  recipients: list(object({ name: text(128), key: hex(32), enc: hex(32), box: hex(48) }), PARTICIPANTS_MAX),
+  /** SHA-256 of the owner's canonical policy, where there is one. */
+  policyHash: nullable(hex(32)),
+  startedAt: timestamp,
+  endedAt: timestamp,
+  chunkCount: integer(1, CHUNK_COUNT_MAX),
+  plainBytes: integer(0, Number.MAX_SAFE_INTEGER),
+  cipherBytes: integer(1, Number.MAX_SAFE_INTEGER),
+  /** RFC 6962 root over the chunk headers. */
+  merkleRoot: hex(32),
+  /** `content` is the media type of what was recorded. */
+  codec: object({ content: text(128), compression: literal('zstd'), encryption: literal('aes-256-gcm') }),
+  recorderVersion: text(64),
+  device: text(256),
+  /** Days kept at least, and days after which the content is erased; null keeps it. */
+  retention: object({ retainForDays: integer(0, DAYS_MAX), deleteAfterDays: nullable(integer(1, DAYS_MAX)) }),
+  /** The session this one resumes. */
+  previous: nullable(object({ sessionId: sessionIdText, manifestHash: hex(32) })),
+  /** The platform seals what there is when the recorder fell silent; then no recorder's signature exists. */
+  sealedBy: literal('recorder', 'platform'),
+};
+
+const readManifest = object(manifestShape);
+
+/** Everything about a sealed session; nothing about it is outside the hash. */
+export type Manifest = Shaped<typeof manifestShape>;
+
+function invalid(detail: string): Error {
+  return malformed('MANIFEST_INVALID', detail);
+}
+
+/** Checks the rules that span members. */
+function requireSound(manifest: Manifest): Manifest {
+  const { retention, participants, recipients } = manifest;
+  if (manifest.startedAt > manifest.endedAt) throw invalid('the session ends before it starts');
+  if (retention.deleteAfterDays !== null && retention.deleteAfterDays < retention.retainForDays) {
+    throw invalid('the content would be erased before it may be');
+  }
+  for (const people of [participants, recipients]) {
+    if (new Set(people.map(({ key }) => key)).size !== people.length) throw invalid('a key is listed twice');
+  }
+  return manifest;
+}
+
+/** The canonical bytes of a manifest (RFC 8785); `MANIFEST_INVALID` when it is not a sound one. */
+export function encodeManifest(manifest: Manifest): Bytes {
+  const bytes = encodeCanonicalJson(manifest);
+  parseManifest(bytes);
+  return bytes;
+}
+
+/** Parses canonical bytes; `MANIFEST_INVALID` on any misfit, and the codes of `parseJson`. */
+export function parseManifest(bytes: Uint8Array): Manifest {
+  const value = parseJson(bytes, { canonical: true, sizeMax: MANIFEST_SIZE_MAX });
+  return requireSound(readDocument(readManifest, value, 'MANIFEST_INVALID'));
+}
+
+/** What is hashed, and what recorder and participants sign: "lucid/manifest/v1\0" ‖ canonical bytes. */
+export function manifestSigningPayload(manifest: Uint8Array): Bytes {
+  return concatBytes(DOMAIN, manifest);
+}
+
+/** SHA-256("lucid/manifest/v1\0" ‖ canonical bytes), in hex: what the seal and the anchor carry. */
+export function manifestHash(manifest: Uint8Array): string {
+  return toHex(sha256(manifestSigningPayload(manifest)));
+}
+
+/** A signature of the manifest, in hex. */
+export async function signManifest(manifest: Uint8Array, signer: Ed25519Signer): Promise<string> {
+  return toHex(await signer.sign(manifestSigningPayload(manifest)));
+}
+
+/** Throws `MANIFEST_SIGNATURE_INVALID` unless `signature` (hex) is `key`'s (hex) over these canonical bytes. */
+export async function verifyManifestSignature(manifest: Uint8Array, key: string, signature: string): Promise<void> {
+  const payload = manifestSigningPayload(manifest);
+  if (!(await isEd25519Signature(parseHex(key, 32), parseHex(signature, 64), payload))) {
+    throw malformed('MANIFEST_SIGNATURE_INVALID', `the manifest is not signed by ${key}`);
+  }
+}
