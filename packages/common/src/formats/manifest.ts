@@ -12,6 +12,7 @@ import {
   literal,
   nullable,
   object,
+  optional,
   readDocument,
   type Shaped,
   sessionIdText,
@@ -21,23 +22,23 @@ import {
 
 export const MANIFEST_SIZE_MAX = 256 * 1024;
 const PARTICIPANTS_MAX = 256;
-const DAYS_MAX = 36_525;
+const RETENTION_SEC_MAX = 10_000_000_000;
 const DOMAIN = utf8('lucid/manifest/v1\0');
 
 const manifestShape = {
   type: literal('lucid/manifest@1'),
   sessionId: sessionIdText,
-  label: text(256),
+  labels: list(text(64), 16),
   /** The user's id at the platform, and the address the session is anchored under. */
   owner: object({ subject: text(128), address: hex0x(20) }),
   /** Ed25519, signs chunk headers and the manifest. */
   recorderKey: hex(32),
-  /** Who took part, by Ed25519 key; each may sign the manifest. */
-  participants: list(object({ name: text(128), key: hex(32) }), PARTICIPANTS_MAX),
+  /** Who took part: an Ed25519 key, which may sign the manifest, and an X25519 key to share the secret with. */
+  participants: list(object({ signingKey: hex(32), encryptionKey: optional(hex(32)) }), PARTICIPANTS_MAX),
   /** Who can open the session: the 32-byte secret in an HPKE box (RFC 9180 base mode) for an X25519 key. */
-  recipients: list(object({ name: text(128), key: hex(32), enc: hex(32), box: hex(48) }), PARTICIPANTS_MAX),
-  /** SHA-256 of the owner's canonical policy, where there is one. */
-  policyHash: nullable(hex(32)),
+  recipients: list(object({ key: hex(32), enc: hex(32), box: hex(48) }), PARTICIPANTS_MAX),
+  /** SHA-256 of the owner's canonical policy. */
+  policyHash: hex(32),
   startedAt: timestamp,
   endedAt: timestamp,
   chunkCount: integer(1, CHUNK_COUNT_MAX),
@@ -49,8 +50,11 @@ const manifestShape = {
   codec: object({ content: text(128), compression: literal('zstd'), encryption: literal('aes-256-gcm') }),
   recorderVersion: text(64),
   device: text(256),
-  /** Days kept at least, and days after which the content is erased; null keeps it. */
-  retention: object({ retainForDays: integer(0, DAYS_MAX), deleteAfterDays: nullable(integer(1, DAYS_MAX)) }),
+  /** Counted from the seal: kept at least so long, and the content erased after so long, if ever. */
+  retention: object({
+    retainForSec: integer(0, RETENTION_SEC_MAX),
+    deleteAfterSec: optional(integer(1, RETENTION_SEC_MAX)),
+  }),
   /** The session this one resumes. */
   previous: nullable(object({ sessionId: sessionIdText, manifestHash: hex(32) })),
   /** The platform seals what there is when the recorder fell silent; then no recorder's signature exists. */
@@ -70,11 +74,11 @@ function invalid(detail: string): Error {
 function requireSound(manifest: Manifest): Manifest {
   const { retention, participants, recipients } = manifest;
   if (manifest.startedAt > manifest.endedAt) throw invalid('the session ends before it starts');
-  if (retention.deleteAfterDays !== null && retention.deleteAfterDays < retention.retainForDays) {
+  if ((retention.deleteAfterSec ?? Infinity) < retention.retainForSec) {
     throw invalid('the content would be erased before it may be');
   }
-  for (const people of [participants, recipients]) {
-    if (new Set(people.map(({ key }) => key)).size !== people.length) throw invalid('a key is listed twice');
+  for (const keys of [participants.map((one) => one.signingKey), recipients.map((one) => one.key)]) {
+    if (new Set(keys).size !== keys.length) throw invalid('a key is listed twice');
   }
   return manifest;
 }

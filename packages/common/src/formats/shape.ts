@@ -13,7 +13,13 @@ export interface Place {
 }
 
 export type Shape = Readonly<Record<string, Read<unknown>>>;
-export type Shaped<S extends Shape> = { readonly [K in keyof S]: ReturnType<S[K]> };
+type OptionalNames<S extends Shape> = {
+  [K in keyof S]: undefined extends ReturnType<S[K]> ? K : never;
+}[keyof S];
+/** The object a shape reads. */
+export type Shaped<S extends Shape> = { readonly [K in Exclude<keyof S, OptionalNames<S>>]: ReturnType<S[K]> } & {
+  readonly [K in OptionalNames<S>]?: Exclude<ReturnType<S[K]>, undefined>;
+};
 
 function misfit(place: Place, expected: string): Error {
   return malformed(place.code, `${place.pointer === '' ? 'the document' : place.pointer} is not ${expected}`, {
@@ -26,7 +32,7 @@ export function readDocument<T>(read: Read<T>, value: JsonValue, code: string): 
   return read(value, { code, pointer: '' });
 }
 
-/** An object with exactly these members. */
+/** An object with these members and no others. */
 export function object<S extends Shape>(shape: S): Read<Shaped<S>> {
   const names = Object.keys(shape);
   return (value, place) => {
@@ -37,7 +43,7 @@ export function object<S extends Shape>(shape: S): Read<Shaped<S>> {
       const item = Object.hasOwn(value, name) ? value[name] : undefined;
       return [name, shape[name]?.(item, { ...place, pointer: `${place.pointer}/${name}` })] as const;
     });
-    return Object.fromEntries(entries) as Shaped<S>;
+    return Object.fromEntries(entries.filter(([, item]) => item !== undefined)) as Shaped<S>;
   };
 }
 
@@ -54,6 +60,11 @@ export function list<T>(read: Read<T>, countMax: number): Read<readonly T[]> {
 
 export function nullable<T>(read: Read<T>): Read<T | null> {
   return (value, place) => (value === null ? null : read(value, place));
+}
+
+/** A member that may be left out. */
+export function optional<T>(read: Read<T>): Read<T | undefined> {
+  return (value, place) => (value === undefined ? undefined : read(value, place));
 }
 
 export function literal<const T extends string>(...allowed: readonly T[]): Read<T> {

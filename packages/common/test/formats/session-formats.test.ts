@@ -51,12 +51,12 @@ const header = fc.record({
 const manifest: Manifest = {
   type: 'lucid/manifest@1',
   sessionId: SESSION,
-  label: 'Prüfung №1',
+  labels: ['Prüfung №1'],
   owner: { subject: 'u-1', address: ownerAddressOf('u-1') },
   recorderKey: 'aa'.repeat(32),
-  participants: [{ name: 'Ada', key: 'bb'.repeat(32) }],
-  recipients: [{ name: 'Ada', key: 'cc'.repeat(32), enc: 'dd'.repeat(32), box: 'ee'.repeat(48) }],
-  policyHash: null,
+  participants: [{ signingKey: 'bb'.repeat(32), encryptionKey: 'cc'.repeat(32) }],
+  recipients: [{ key: 'cc'.repeat(32), enc: 'dd'.repeat(32), box: 'ee'.repeat(48) }],
+  policyHash: '11'.repeat(32),
   startedAt: '2025-01-02T03:04:05.678Z',
   endedAt: '2025-01-02T03:05:05.678Z',
   chunkCount: 3,
@@ -66,7 +66,7 @@ const manifest: Manifest = {
   codec: { content: 'application/x-tar', compression: 'zstd', encryption: 'aes-256-gcm' },
   recorderVersion: 'lucid/0.1.0',
   device: 'linux arm64',
-  retention: { retainForDays: 30, deleteAfterDays: null },
+  retention: { retainForSec: 3600 },
   previous: null,
   sealedBy: 'recorder',
 };
@@ -192,14 +192,14 @@ describe('manifest', () => {
     ['a fraction', { plainBytes: 1.5 }],
     ['a key listed twice', { participants: [manifest.participants[0], manifest.participants[0]] }],
     ['an address without 0x', { owner: { subject: 'u', address: 'aa'.repeat(20) } }],
-    ['retention that contradicts itself', { retention: { retainForDays: 9, deleteAfterDays: 3 } }],
-    ['a control character', { label: 'a\u0000b' }],
+    ['retention that contradicts itself', { retention: { retainForSec: 9, deleteAfterSec: 3 } }],
+    ['a control character', { labels: ['a\u0000b'] }],
   ])('refuses %s', (_, change) => {
     expect(codeOf(() => encodeManifest({ ...manifest, ...change } as Manifest))).toBe('MANIFEST_INVALID');
   });
 
   test('refuses a missing member and a spelling that is not canonical', () => {
-    const { label: _, ...rest } = manifest;
+    const { labels: _, ...rest } = manifest;
     expect(codeOf(() => encodeManifest(rest as Manifest))).toBe('MANIFEST_INVALID');
     expect(codeOf(() => parseManifest(utf8(JSON.stringify(manifest, null, 1))))).toBe('JSON_NOT_CANONICAL');
   });
