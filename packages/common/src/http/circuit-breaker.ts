@@ -31,8 +31,11 @@ export class CircuitBreaker {
     return this.#now() - this.#openedAt < this.#options.openMs ? 'open' : 'half-open';
   }
 
-  /** @throws CIRCUIT_OPEN without calling `work` while open, or while another call probes. */
-  async run<T>(work: () => Promise<T>, isFault: (error: unknown) => boolean): Promise<T> {
+  /**
+   * @param isFault what a failure says of the service: a fault, that it works, or (undefined) nothing
+   * @throws CIRCUIT_OPEN without calling `work` while open, or while another call probes.
+   */
+  async run<T>(work: () => Promise<T>, isFault: (error: unknown) => boolean | undefined): Promise<T> {
     const { state } = this;
     if (state === 'open' || (state === 'half-open' && this.#isProbing)) throw this.#refusal();
     this.#isProbing = state === 'half-open';
@@ -41,8 +44,9 @@ export class CircuitBreaker {
       this.#close();
       return result;
     } catch (error) {
-      if (isFault(error)) this.#fail(state);
-      else this.#close();
+      const verdict = isFault(error);
+      if (verdict === true) this.#fail(state);
+      if (verdict === false) this.#close();
       throw error;
     } finally {
       if (state === 'half-open') this.#isProbing = false;

@@ -37,6 +37,8 @@ export interface ServiceLimits {
   readonly headerBytesMax: number;
   /** Time for a whole request to arrive, ms; 0 for streaming services that watch the stream themselves. */
   readonly requestTimeoutMs: number;
+  /** Time for the request's head to arrive, ms. */
+  readonly headersTimeoutMs: number;
   /** Requests in work at once; more are answered OVERLOADED. */
   readonly requestsInFlightMax: number;
   readonly connectionsMax: number;
@@ -46,6 +48,7 @@ export const defaultLimits: ServiceLimits = {
   bodyBytesMax: 1024 * 1024,
   headerBytesMax: 16 * 1024,
   requestTimeoutMs: 30_000,
+  headersTimeoutMs: 10_000,
   requestsInFlightMax: 1024,
   connectionsMax: 4096,
 };
@@ -61,6 +64,8 @@ export interface ServiceOptions {
   readonly checkResponses?: boolean;
   /** Whether `/metrics` also reports the process; one service per process does. */
   readonly processMetrics?: boolean;
+  /** Runs on every request, known route or not, before its access rule is checked and its body read; throws to refuse. */
+  readonly guard?: (request: FastifyRequest, reply: FastifyReply) => Promise<void> | void;
 }
 
 /**
@@ -80,11 +85,16 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
     keepAliveTimeout: 65_000,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: 10_000 },
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: Math.min(5_000, limits.headersTimeoutMs),
+    },
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: false, caseSensitive: true },
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => void answerError(options, request, reply, error),
   }) as unknown as FastifyInstance;
   app.server.maxConnections = limits.connectionsMax;
   app.decorate('readiness', new Readiness());
@@ -96,6 +106,8 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   refuseRoutesWithoutAccess(app);
   installErrors(app, options);
   installRequestHooks(app, limits.requestsInFlightMax);
+  const { guard } = options;
+  if (guard) app.addHook('onRequest', async (request, reply) => await guard(request, reply));
   installAccess(app, options.verifyToken);
   await app.register(fastifySwagger, openApiOptions(options.api, options.version));
   probeRoutes(app);
@@ -111,21 +123,24 @@ function refuseRoutesWithoutAccess(app: FastifyInstance): void {
   });
 }
 
-function installErrors(app: FastifyInstance, { api, logger }: ServiceOptions): void {
-  const answer = (request: FastifyRequest, reply: FastifyReply, error: unknown) => {
-    const appError = toAppError(error);
-    if (appError.status >= 500) request.log.error({ err: error, code: appError.code }, 'request failed');
-    if (appError.retryAfterSec !== undefined) reply.header('retry-after', String(appError.retryAfterSec));
-    if (appError.status === 401) reply.header('www-authenticate', 'Bearer');
-    return reply
-      .code(appError.status)
-      .type(problemContentType)
-      .serializer((value: unknown) => JSON.stringify(value))
-      .send(toProblem(appError, request.id, api.errors));
-  };
-  app.setErrorHandler((error, request, reply) => answer(request, reply, error));
+function answerError(options: ServiceOptions, request: FastifyRequest, reply: FastifyReply, error: unknown) {
+  const appError = toAppError(error);
+  if (appError.status >= 500) request.log.error({ err: error, code: appError.code }, 'request failed');
+  if (appError.retryAfterSec !== undefined) reply.header('retry-after', String(appError.retryAfterSec));
+  if (appError.status === 401) reply.header('www-authenticate', 'Bearer');
+  return reply
+    .code(appError.status)
+    .type(problemContentType)
+    .serializer((value: unknown) => JSON.stringify(value))
+    .send(toProblem(appError, request.id, options.api.errors));
+}
+
+function installErrors(app: FastifyInstance, options: ServiceOptions): void {
+  const { api, logger } = options;
+  app.setErrorHandler((error, request, reply) => answerError(options, request, reply, error));
   app.setNotFoundHandler((request, reply) =>
-    answer(
+    answerError(
+      options,
       request,
       reply,
       commonError('ROUTE_NOT_FOUND', `There is no ${request.method} ${pathOf(request.url)} here.`),

@@ -7,7 +7,13 @@ const require = createRequire(import.meta.url);
 const { Ajv2020 } = require('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js');
 const addFormats = require('ajv-formats') as typeof import('ajv-formats').default;
 
-const shared: Options = { allErrors: false, strict: false, useDefaults: true, removeAdditional: false };
+const shared: Options = {
+  allErrors: false,
+  strict: false,
+  discriminator: true,
+  useDefaults: true,
+  removeAdditional: false,
+};
 
 function createAjv(options: Options) {
   const ajv = new Ajv2020({ ...shared, ...options });
