@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { PlatformKeys } from '@lucid/cli/setup/keys';
+import type { Environment } from '@lucid/common/runtime/config';
+import { type Ports, type ServiceName, serviceNames } from './ports.ts';
+
+export interface EnvironmentOptions {
+  readonly dataDir: string;
+  readonly host: string;
+  readonly ports: Ports;
+  readonly keys: PlatformKeys;
+}
+
+export function urlsOf(host: string, ports: Ports): Record<ServiceName, string> {
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host;
+  return Object.fromEntries(serviceNames.map((service) => [service, `http://${name}:${ports[service]}`])) as Record<
+    ServiceName,
+    string
+  >;
+}
+
+/** Where api leaves the code that registers the first administrator. */
+export function setupCodePath(dataDir: string): string {
+  return join(dataDir, 'keys', 'setup-code');
+}
+
+/** `blockchain-api` to `BLOCKCHAIN_API`: the prefix of a service's own variables. */
+function prefixOf(service: ServiceName): string {
+  return service.toUpperCase().replaceAll('-', '_');
+}
+
+/** The variables that make nine services one platform: addresses of each other, folders, keys. */
+export function platformEnvironment({ dataDir, host, ports, keys }: EnvironmentOptions): Environment {
+  const urls = urlsOf(host, ports);
+  const perService = serviceNames.flatMap((service): [string, string][] => {
+    const prefix = prefixOf(service);
+    return [
+      [`${prefix}_HOST`, host],
+      [`${prefix}_PORT`, String(ports[service])],
+      [`${prefix}_URL`, urls[service]],
+      [`${prefix}_DATA_DIR`, join(dataDir, service)],
+    ];
+  });
+  return {
+    ...Object.fromEntries(perService),
+    TOKEN_ISSUER: urls.api,
+    API_JWKS_URL: `${urls.api}/.well-known/jwks.json`,
+    API_SIGNING_KEY_FILE: keys.files.apiSigningKey,
+    API_SETUP_CODE_FILE: setupCodePath(dataDir),
+    SERVICE_KEY_FILE: keys.files.serviceKey,
+    LEDGER_KEY_FILE: keys.files.ledgerKey,
+    VM_GENESIS_FILE: keys.files.genesis,
+    BLOCKCHAIN_API_ANCHORER_KEY_FILE: keys.files.anchorerKey,
+    GOVERNANCE_RELAYER_KEY_FILE: keys.files.relayerKey,
+  };
+}

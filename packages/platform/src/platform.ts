@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GovernanceProfile } from '@lucid/cli/setup/genesis';
+import { ensurePlatformKeys, type PlatformKeys } from '@lucid/cli/setup/keys';
+import type { Environment } from '@lucid/common/runtime/config';
+import type { Logger } from '@lucid/common/runtime/logger';
+import type { RunningService } from '@lucid/common/runtime/run';
+import { platformEnvironment, setupCodePath, urlsOf } from './environment.ts';
+import { type Ports, type ServiceName, serviceNames, servicePorts } from './ports.ts';
+import { waitUntilReady } from './readiness.ts';
+import { starters } from './services.ts';
+
+export interface PlatformOptions {
+  /** Keys, stores and blobs are kept under it; made if it is not there. */
+  readonly dataDir: string;
+  readonly logger: Logger;
+  readonly host?: string;
+  readonly ports?: Ports;
+  /** Governance timings of a new chain. */
+  readonly profile?: GovernanceProfile;
+  /** Variables of the services besides those the platform sets. */
+  readonly env?: Environment;
+  /** How long all nine together may take to be ready, ms. */
+  readonly readyTimeoutMs?: number;
+}
+
+/** All nine services in this process, ready. Disposing it drains and closes them, callers before the called. */
+export interface Platform extends AsyncDisposable {
+  readonly urls: Readonly<Record<ServiceName, string>>;
+  readonly keys: PlatformKeys;
+  /** The code that registers the first administrator; undefined once there is one. */
+  setupCode(): Promise<string | undefined>;
+}
+
+/** Services are closed in this order: whoever calls goes before whoever is called. */
+const closingOrder: readonly ServiceName[] = [
+  'openapi-gateway',
+  'openapi-server',
+  'gateway',
+  'sessions',
+  'governance',
+  'blockchain-api',
+  'vm',
+  'ledger',
+  'api',
+];
+
+/** Makes missing keys, starts the nine services side by side and waits until each is ready. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { dataDir, logger, host = '127.0.0.1', ports = servicePorts, profile = 'dev' } = options;
+  const keys = await ensurePlatformKeys(join(dataDir, 'keys'), { profile });
+  const env = { ...platformEnvironment({ dataDir, host, ports, keys }), ...options.env };
+  const started = await Promise.allSettled(serviceNames.map((name) => starters[name](env, { logger })));
+  const running = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  try {
+    const failure = started.find((result) => result.status === 'rejected');
+    if (failure) throw failure.reason as Error;
+    await waitUntilReady(urlsOf(host, ports), options.readyTimeoutMs ?? 60_000);
+  } catch (error) {
+    await closeAll(running);
+    throw error;
+  }
+  let closing: Promise<void> | undefined;
+  return {
+    urls: urlsOf(host, ports),
+    keys,
+    setupCode: () => readSetupCode(dataDir),
+    [Symbol.asyncDispose]: () => (closing ??= closeAll(running)),
+  };
+}
+
+async function closeAll(running: readonly RunningService[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const name of closingOrder) {
+    const service = running.find((candidate) => candidate.name === name);
+    await service?.[Symbol.asyncDispose]().catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw new AggregateError(failures, 'Some services did not close cleanly.');
+}
+
+async function readSetupCode(dataDir: string): Promise<string | undefined> {
+  try {
+    return (await readFile(setupCodePath(dataDir), 'utf8')).trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
