@@ -100,6 +100,17 @@ export function text(sizeMax: number): Read<string> {
   };
 }
 
+/** Any JSON value that is there, for a parser of its own. */
+export const json: Read<JsonValue> = (value, place) => {
+  if (value === undefined) throw misfit(place, 'present');
+  return value;
+};
+
+/** Text of lines, such as a signed note, of at most `sizeMax` UTF-16 units. */
+export function lines(sizeMax: number): Read<string> {
+  return matching((value) => value.length <= sizeMax && value.endsWith('\n'), `lines of at most ${sizeMax} characters`);
+}
+
 function matching(isValid: (value: string) => boolean, expected: string): Read<string> {
   return (value, place) => {
     if (typeof value !== 'string' || !isValid(value)) throw misfit(place, expected);
