@@ -1,0 +1,57 @@
+import type { ErrorCatalogue } from './api.ts';
+
+/** What operations of api can answer besides the common codes. */
+export const identityErrors = {
+  AUTH_MESSAGE_MALFORMED: { status: 400, doc: 'The message is not an EIP-4361 message as this server writes them.' },
+  AUTH_DOMAIN_WRONG: { status: 401, doc: 'The message is for another domain or address than this platform.' },
+  AUTH_CHAIN_ID_WRONG: { status: 401, doc: 'The message is for another chain.' },
+  AUTH_CHALLENGE_UNKNOWN: {
+    status: 401,
+    doc: 'This server did not issue the message: its nonce, address, times or purpose were made or changed elsewhere.',
+  },
+  AUTH_CHALLENGE_EXPIRED: { status: 401, doc: 'The message is past its time; ask for a new challenge.' },
+  AUTH_CHALLENGE_REUSED: { status: 401, doc: 'The message was used before; each is single use.' },
+  AUTH_SIGNATURE_INVALID: { status: 401, doc: "The signature is not the address's over this message." },
+  AUTH_WALLET_UNKNOWN: { status: 401, doc: 'The signature is right, but no user has this wallet.' },
+  AUTH_CREDENTIALS_WRONG: { status: 401, doc: 'There is no such user, or the password is not theirs.' },
+  AUTH_LOCKED_OUT: {
+    status: 429,
+    doc: 'Too many wrong passwords for this name; `Retry-After` says when to try again.',
+  },
+  AUTH_USER_DISABLED: { status: 403, doc: 'The user is disabled or deleted.' },
+  AUTH_SCOPE_MISSING: { status: 403, doc: 'The token was not made by signing in, so it may not manage credentials.' },
+  REFRESH_TOKEN_INVALID: { status: 401, doc: 'The refresh token is unknown or revoked; sign in again.' },
+  REFRESH_TOKEN_EXPIRED: { status: 401, doc: 'The refresh token is past its time; sign in again.' },
+  REFRESH_TOKEN_REUSED: {
+    status: 401,
+    doc: 'The refresh token was used before, so it may be stolen: every token of its sign-in is revoked.',
+  },
+  API_KEY_INVALID: { status: 401, doc: 'The API key is unknown, wrong or revoked.' },
+  API_KEY_EXPIRED: { status: 401, doc: 'The API key is past its time.' },
+  API_KEY_NOT_FOUND: { status: 404, doc: 'There is no such API key.' },
+  API_KEY_LIMIT_REACHED: { status: 409, doc: 'The user has as many API keys as one may have; delete one first.' },
+  API_KEY_GRANT_EXCEEDED: { status: 403, doc: 'An API key cannot be given roles its creator does not have.' },
+  OBJECT_OF_ANOTHER_USER: { status: 403, doc: 'The object belongs to another user.' },
+  REGISTRATION_CLOSED: { status: 403, doc: 'Users do not register themselves here; an admin creates them.' },
+  SETUP_CODE_INVALID: { status: 403, doc: 'The setup code is wrong or was used.' },
+  USER_NOT_FOUND: { status: 404, doc: 'There is no such user.' },
+  USER_NAME_TAKEN: { status: 409, doc: 'Another user has this name.' },
+  USER_LAST_ADMIN: { status: 409, doc: 'This is the last admin who can sign in; make another one first.' },
+  USER_CREDENTIAL_MISSING: { status: 400, doc: 'A user needs a password, a wallet, or both.' },
+  USER_LAST_CREDENTIAL: {
+    status: 409,
+    doc: 'The user could not sign in any more; set a password or link a wallet first.',
+  },
+  PASSWORD_UNFIT: { status: 400, doc: 'The password is shorter than 12 characters, or contains the user name.' },
+  WALLET_TAKEN: { status: 409, doc: 'The wallet is linked to another user.' },
+  WALLET_NOT_FOUND: { status: 404, doc: 'The wallet is not linked to you.' },
+  WALLET_LIMIT_REACHED: { status: 409, doc: 'The user has as many wallets as one may have; unlink one first.' },
+  POLICY_NOT_FOUND: { status: 404, doc: 'There is no policy with this hash.' },
+  POLICY_INVALID: { status: 400, doc: 'The policy has no canonical JSON form (RFC 8785), or contradicts itself.' },
+  POLICY_OWNER_WRONG: { status: 403, doc: "The policy's owner is not you, or its address is not one of your wallets." },
+  POLICY_SIGNATURE_INVALID: { status: 422, doc: "The signature is not the owner address's over this policy's hash." },
+  POLICY_VERSION_CONFLICT: {
+    status: 409,
+    doc: 'The version is not the one after the last; `versionNext` says which is.',
+  },
+} as const satisfies ErrorCatalogue;
