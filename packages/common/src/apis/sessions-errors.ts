@@ -17,7 +17,6 @@ export const sessionsErrors = {
   SESSION_JOIN_SIGNATURE_INVALID: { status: 403, doc: 'The signature does not prove that you hold the key.' },
   SESSION_CHUNK_NOT_FOUND: { status: 404, doc: 'The session has no chunk with this index.' },
   SESSION_CHUNK_CONFLICT: { status: 409, doc: 'A chunk with this index and another header is stored already.' },
-  SESSION_CHUNK_IN_FLIGHT: { status: 409, doc: 'A chunk with this index is being uploaded right now; try again.' },
   SESSION_CHUNK_TOO_LARGE: {
     status: 413,
     doc: 'The chunk is over the governed limit; `plainBytesMax` and `cipherBytesMax` say what is allowed.',
@@ -47,4 +46,8 @@ export const sessionsErrors = {
   SESSION_SEAL_CONFLICT: { status: 409, doc: 'The session is sealed already, with another manifest.' },
   SESSION_NOT_SEALED: { status: 409, doc: 'The session is not sealed yet, or its receipt is not here yet; try later.' },
   SESSION_NOT_ANCHORED: { status: 409, doc: 'The session is not anchored yet; try later.' },
+  IDEMPOTENCY_KEY_INVALID: { status: 400, doc: 'An Idempotency-Key is 1 to 255 visible ASCII characters.' },
+  STORE_BUSY: { status: 503, doc: 'Too many writes are waiting; try again.' },
+  STORE_CLOSED: { status: 503, doc: 'The service is closing; try again.' },
+  STORE_FAILED: { status: 503, doc: 'A write failed and its outcome is unknown; the same request settles it later.' },
 } as const satisfies ErrorCatalogue;

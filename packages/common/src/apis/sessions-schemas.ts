@@ -88,11 +88,15 @@ const SealView = strictObject({
   ),
 });
 
-const AnchorView = strictObject({
-  anchorId: Type.String(),
-  transactionHash: Type.Optional(Type.String()),
-  blockNumber: Type.Optional(Uint64),
-});
+const AnchorView = strictObject(
+  {
+    blockNumber: Uint64,
+    blockHash: Type.String({ pattern: '^0x[0-9a-f]{64}$' }),
+    transactionHash: Type.Optional(Type.String({ pattern: '^0x[0-9a-f]{64}$' })),
+    anchoredAt: Timestamp,
+  },
+  { description: 'The block whose state proves the anchor' },
+);
 
 export const Session = strictObject({
   sessionId: Uuid,

@@ -25,6 +25,8 @@ export const bundleContentType = 'application/vnd.lucid.proof+json';
 /** The widest bound governance can set, and what compression and encryption can add to it. */
 export const chunkBodyBytesMax = 68 * 1024 * 1024;
 
+const storeErrors = ['STORE_BUSY', 'STORE_CLOSED', 'STORE_FAILED'] as const;
+
 const life = {
   createSession: {
     method: 'POST',
@@ -34,7 +36,7 @@ const life = {
     access: writers,
     body: NewSession,
     responses: { 201: { description: 'Opened', schema: Session } },
-    errors: ['SESSION_LIMIT_REACHED', 'SESSION_KEYS_INVALID'],
+    errors: ['SESSION_LIMIT_REACHED', 'SESSION_KEYS_INVALID', 'IDEMPOTENCY_KEY_INVALID', ...storeErrors],
     idempotencyKey: true,
   },
   listSessions: {
@@ -68,7 +70,14 @@ const life = {
     params: sessionParams,
     body: Join,
     responses: { 200: { description: 'Joined', schema: Session } },
-    errors: ['SESSION_NOT_FOUND', 'SESSION_JOIN_USED', 'SESSION_JOIN_SIGNATURE_INVALID', 'SESSION_STATE_INVALID'],
+    errors: [
+      'SESSION_NOT_FOUND',
+      'SESSION_JOIN_USED',
+      'SESSION_JOIN_SIGNATURE_INVALID',
+      'SESSION_STATE_INVALID',
+      'IDEMPOTENCY_KEY_INVALID',
+      ...storeErrors,
+    ],
     idempotencyKey: true,
   },
 } as const satisfies Operations;
@@ -96,7 +105,6 @@ const chunks = {
       'SESSION_NOT_PERMITTED',
       'SESSION_STATE_INVALID',
       'SESSION_CHUNK_CONFLICT',
-      'SESSION_CHUNK_IN_FLIGHT',
       'SESSION_CHUNK_TOO_LARGE',
       'SESSION_CHUNK_SIZE_MISMATCH',
       'SESSION_CHUNK_DIGEST_MISMATCH',
@@ -107,6 +115,7 @@ const chunks = {
       'SESSION_CHUNK_GAP_TOO_WIDE',
       'SESSION_UPLOADS_BUSY',
       'SESSION_STORAGE_FULL',
+      ...storeErrors,
     ],
   },
   listChunks: {
@@ -177,6 +186,7 @@ const seals = {
       'SESSION_ROOT_MISMATCH',
       'SESSION_SIGNATURE_INVALID',
       'SESSION_SEAL_CONFLICT',
+      ...storeErrors,
     ],
   },
   getManifest: {
