@@ -20,6 +20,7 @@ import {
   verifyInclusion,
 } from '../../src/formats/merkle.ts';
 import { sha256 } from '../../src/formats/sha256.ts';
+import { nth } from './nth.ts';
 
 const leaves = (count: number): Uint8Array[] => Array.from({ length: count }, (_, index) => leafHash(utf8(`${index}`)));
 const refused = expect.objectContaining({ code: 'MERKLE_PROOF_INVALID' });
@@ -53,7 +54,7 @@ describe('RFC 6962 tree', () => {
         const tree = createMerkleTree(hashes);
         const leafIndex = pick % count;
         const proof = proveInclusion(leafIndex, count, tree.readNode);
-        const peerProof = peer.getProof(Buffer.from(hashes[leafIndex]!), leafIndex);
+        const peerProof = peer.getProof(Buffer.from(nth(hashes, leafIndex)), leafIndex);
         expect(toHex(tree.rootHash)).toBe(peer.getRoot().toString('hex'));
         expect(proof.map(toHex)).toEqual(peerProof.map((step) => step.data.toString('hex')));
       }),
@@ -67,13 +68,13 @@ describe('RFC 6962 tree', () => {
       const tree = createMerkleTree(hashes);
       for (let leafIndex = 0; leafIndex < treeSize; leafIndex++) {
         const proof = proveInclusion(leafIndex, treeSize, tree.readNode);
-        const claim = { leafIndex, treeSize, leafHash: hashes[leafIndex]!, proof, rootHash: tree.rootHash };
+        const claim = { leafIndex, treeSize, leafHash: nth(hashes, leafIndex), proof, rootHash: tree.rootHash };
         verifyInclusion(claim);
         expect(() => verifyInclusion({ ...claim, leafIndex: leafIndex + 1 })).toThrow(refused);
         expect(() => verifyInclusion({ ...claim, proof: [...proof, tree.rootHash] })).toThrow(refused);
         if (proof.length > 0) {
           expect(() => verifyInclusion({ ...claim, proof: proof.slice(1) })).toThrow(refused);
-          expect(() => verifyInclusion({ ...claim, leafHash: proof[0]! })).toThrow(refused);
+          expect(() => verifyInclusion({ ...claim, leafHash: nth(proof, 0) })).toThrow(refused);
         }
       }
     }
@@ -86,10 +87,10 @@ describe('RFC 6962 tree', () => {
       const { readNode } = createMerkleTree(hashes.slice(0, newSize));
       for (let oldSize = 1; oldSize <= newSize; oldSize++) {
         const proof = proveConsistency(oldSize, newSize, readNode);
-        const claim = { oldSize, newSize, oldRoot: roots[oldSize]!, newRoot: roots[newSize]!, proof };
+        const claim = { oldSize, newSize, oldRoot: nth(roots, oldSize), newRoot: nth(roots, newSize), proof };
         verifyConsistency(claim);
-        expect(() => verifyConsistency({ ...claim, oldRoot: roots[oldSize - 1]! })).toThrow(refused);
-        expect(() => verifyConsistency({ ...claim, proof: [...proof, roots[oldSize]!] })).toThrow(refused);
+        expect(() => verifyConsistency({ ...claim, oldRoot: nth(roots, oldSize - 1) })).toThrow(refused);
+        expect(() => verifyConsistency({ ...claim, proof: [...proof, nth(roots, oldSize)] })).toThrow(refused);
       }
     }
   });
@@ -124,7 +125,7 @@ describe('compact range', () => {
     const { readNode } = createMerkleTree(hashes);
     for (const [id, node] of nodes) {
       const [level, index] = id.split('/').map(Number);
-      expect(toHex(readNode(level!, index!))).toBe(node);
+      expect(toHex(readNode(level ?? 0, index ?? 0))).toBe(node);
     }
     expect(nodes.size).toBe(300 + 150 + 75 + 37 + 18 + 9 + 4 + 2 + 1);
   });
