@@ -5,6 +5,14 @@ import { logLevels } from '@lucid/common/runtime/service-config';
 export const configSchema = defineConfig({
   dataDir: { name: 'LUCID_DATA_DIR', type: 'path', default: '.data', doc: 'Where data and keys are kept' },
   host: { name: 'LUCID_HOST', type: 'string', default: '127.0.0.1', doc: 'Address the nine services listen on' },
+  firstPort: {
+    name: 'LUCID_FIRST_PORT',
+    type: 'port',
+    default: 8080,
+    min: 1024,
+    max: 65_527,
+    doc: 'Port of openapi-gateway; the other eight follow in order',
+  },
   logLevel: {
     name: 'LUCID_LOG_LEVEL',
     type: 'enum',

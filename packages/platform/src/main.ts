@@ -5,6 +5,7 @@ import { loadConfig } from '@lucid/common/runtime/config';
 import { createLogger, type Logger } from '@lucid/common/runtime/logger';
 import { configSchema } from './config.ts';
 import { type Platform, startPlatform } from './platform.ts';
+import { portsFrom } from './ports.ts';
 import { formatSummary } from './summary.ts';
 
 // The nine services in one process. `pnpm dev` runs it under a watcher; on a small board it is the platform.
@@ -18,6 +19,7 @@ async function main(): Promise<void> {
     dataDir,
     logger,
     host: config.host,
+    ports: portsFrom(config.firstPort),
     profile: config.profile,
     env: process.env,
   });

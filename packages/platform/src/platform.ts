@@ -6,7 +6,7 @@ import type { Environment } from '@lucid/common/runtime/config';
 import type { Logger } from '@lucid/common/runtime/logger';
 import type { RunningService } from '@lucid/common/runtime/run';
 import { platformEnvironment, setupCodePath, urlsOf } from './environment.ts';
-import { type Ports, type ServiceName, serviceNames, servicePorts } from './ports.ts';
+import { type Ports, portsFrom, type ServiceName, serviceNames } from './ports.ts';
 import { waitUntilReady } from './readiness.ts';
 import { starters } from './services.ts';
 
@@ -47,7 +47,7 @@ const closingOrder: readonly ServiceName[] = [
 
 /** Makes missing keys, starts the nine services side by side and waits until each is ready. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { dataDir, logger, host = '127.0.0.1', ports = servicePorts, profile = 'dev' } = options;
+  const { dataDir, logger, host = '127.0.0.1', ports = portsFrom(8080), profile = 'dev' } = options;
   const keys = await ensurePlatformKeys(join(dataDir, 'keys'), { profile });
   const env = { ...platformEnvironment({ dataDir, host, ports, keys }), ...options.env };
   const started = await Promise.allSettled(serviceNames.map((name) => starters[name](env, { logger })));

@@ -1,34 +1,40 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 
-/** The nine services and the port each has when nothing else is said. */
-export const servicePorts = {
-  'openapi-gateway': 8080,
-  'openapi-server': 8081,
-  gateway: 8082,
-  api: 8083,
-  'blockchain-api': 8084,
-  governance: 8085,
-  ledger: 8086,
-  sessions: 8087,
-  vm: 8088,
-} as const;
+/** The nine services, in the order of their ports. */
+export const serviceNames = [
+  'openapi-gateway',
+  'openapi-server',
+  'gateway',
+  'api',
+  'blockchain-api',
+  'governance',
+  'ledger',
+  'sessions',
+  'vm',
+] as const;
 
-export type ServiceName = keyof typeof servicePorts;
+export type ServiceName = (typeof serviceNames)[number];
 export type Ports = Readonly<Record<ServiceName, number>>;
 
-export const serviceNames = Object.keys(servicePorts) as ServiceName[];
-
-/** Nine ports nobody listens on now, for a platform beside another one. */
-export async function findFreePorts(host = '127.0.0.1'): Promise<Ports> {
-  const servers = await Promise.all(serviceNames.map(() => listenAnywhere(host)));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return Object.fromEntries(serviceNames.map((name, index) => [name, ports[index] ?? 0])) as Ports;
+/** Nine ports in a row; `portsFrom(8080)` is where everybody expects them. */
+export function portsFrom(firstPort: number): Ports {
+  return Object.fromEntries(serviceNames.map((name, index) => [name, firstPort + index])) as Ports;
 }
 
-function listenAnywhere(host: string) {
-  const { promise, resolve, reject } = Promise.withResolvers<ReturnType<typeof createServer>>();
+/** The first of nine ports in a row that nobody listens on now, for a platform beside another one. */
+export async function findFirstPort(host = '127.0.0.1'): Promise<number> {
+  for (;;) {
+    const candidate = 20_000 + 10 * Math.floor(Math.random() * 3000);
+    const attempts = await Promise.allSettled(serviceNames.map((_, index) => listen(host, candidate + index)));
+    const servers = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    if (servers.length === serviceNames.length) return candidate;
+  }
+}
+
+function listen(host: string, port: number): Promise<Server> {
+  const { promise, resolve, reject } = Promise.withResolvers<Server>();
   const server = createServer();
-  server.once('error', reject).listen(0, host, () => resolve(server));
+  server.once('error', reject).listen(port, host, () => resolve(server));
   return promise;
 }
