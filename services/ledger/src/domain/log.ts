@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { type Checkpoint, signCheckpoint } from '@lucid/common/formats/checkpoint';
+import { compactRangeRoot } from '@lucid/common/formats/compact-range';
+import { leafHash } from '@lucid/common/formats/merkle';
+import { sha256 } from '@lucid/common/formats/sha256';
+import { CommitLoop } from '@lucid/common/storage/commit-loop';
+import { ledgerError } from '../errors.ts';
+import type { LogKey } from './log-key.ts';
+import type { LogCommit, LogStore, PublishedStore } from './log-store.ts';
+import type { TileTree } from './tile-tree.ts';
+
+/** A checkpoint that anybody may have: its signed note and what it says. */
+export type PublishedCheckpoint = Checkpoint & { readonly note: string };
+
+export type AppendRequest = {
+  readonly entries: readonly Uint8Array[];
+  /** Who asks, and the Idempotency-Key. */
+  readonly key?: { readonly subject: string; readonly text: string };
+};
+
+export type Appended = { readonly firstIndex: number; readonly leafHashes: readonly Uint8Array[] };
+
+/** Counted work, for metrics and tests. */
+export type LogObserver = {
+  /** One commit is durable. */
+  committed?(entryCount: number, seconds: number): void;
+  published?(treeSize: number): void;
+  /** The log has stopped: it takes no more entries until it is opened anew. */
+  failed?(error: unknown): void;
+};
+
+export type LogParts = {
+  readonly key: LogKey;
+  readonly store: LogStore;
+  readonly published: PublishedStore;
+  readonly tree: TileTree;
+  /** The last published checkpoint, which the store has been held against. */
+  readonly lastPublished: PublishedCheckpoint;
+  readonly observer?: LogObserver;
+};
+
+type Work = {
+  readonly entries: readonly Uint8Array[];
+  readonly leafHashes: readonly Uint8Array[];
+  readonly key: Uint8Array | undefined;
+  readonly fingerprint: Uint8Array;
+};
+
+const queueMax = 4096;
+const groupMax = 4096;
+const groupBytesMax = 4 * 1024 * 1024;
+const keyPattern = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * One log, and its only writer. An entry's life: *sequence* and *integrate* (index, tree, tiles and key in one synced
+ * batch; then the append is answered), *publish* (sign the durable tree, make the note durable outside the store, then
+ * show it). Nothing is signed before it is durable; nothing signed is shown before it is remembered. One failure of
+ * either stops the log for good.
+ */
+export class Log implements AsyncDisposable {
+  readonly #parts: LogParts;
+  readonly #loop: CommitLoop<Work, number>;
+  readonly #inFlight = new Map<string, Uint8Array>();
+  #durable: Checkpoint;
+  #published: PublishedCheckpoint;
+  #publishing: Promise<void> | undefined;
+  #failure: unknown;
+
+  constructor(parts: LogParts) {
+    this.#parts = parts;
+    this.#published = parts.lastPublished;
+    this.#durable = this.#checkpointOf(parts.tree);
+    this.#loop = new CommitLoop({
+      commit: (works) => this.#commit(works),
+      queueMax,
+      groupMax,
+      groupWeightMax: groupBytesMax,
+      weigh: (work) => work.entries.reduce((sum, entry) => sum + entry.length + 64, 0),
+    });
+  }
+
+  get key(): LogKey {
+    return this.#parts.key;
+  }
+
+  get tree(): TileTree {
+    return this.#parts.tree;
+  }
+
+  get store(): LogStore {
+    return this.#parts.store;
+  }
+
+  /** How many entries are durable. */
+  get treeSize(): number {
+    return this.#durable.treeSize;
+  }
+
+  get published(): PublishedCheckpoint {
+    return this.#published;
+  }
+
+  get waitingCount(): number {
+    return this.#loop.waitingCount;
+  }
+
+  /** Why the log has stopped; undefined while it works. */
+  get failure(): unknown {
+    return this.#failure ?? this.#loop.failure;
+  }
+
+  #checkpointOf(tree: TileTree): Checkpoint {
+    const { range } = tree;
+    return { origin: this.#parts.key.origin, treeSize: range.treeSize, rootHash: compactRangeRoot(range) };
+  }
+
+  /**
+   * Appends entries next to one another, all or none; resolves once they are durable. With a key, the same entries
+   * again answer the same indexes, for ever. Throws IDEMPOTENCY_KEY_INVALID, IDEMPOTENCY_KEY_REUSED,
+   * IDEMPOTENCY_IN_FLIGHT, and what the commit loop refuses with.
+   */
+  async append(request: AppendRequest): Promise<Appended> {
+    const leafHashes = request.entries.map(leafHash);
+    const fingerprint = sha256(Buffer.concat(leafHashes));
+    const key = request.key && idempotencyKey(request.key);
+    if (key === undefined) {
+      const work = { entries: request.entries, leafHashes, key, fingerprint };
+      return { firstIndex: await this.#loop.submit(work), leafHashes };
+    }
+    const known = this.#parts.store.findKeyed(key);
+    if (known) {
+      refuseOther(known.fingerprint, fingerprint);
+      return { firstIndex: known.firstIndex, leafHashes };
+    }
+    return {
+      firstIndex: await this.#appendKeyed({ entries: request.entries, leafHashes, key, fingerprint }),
+      leafHashes,
+    };
+  }
+
+  async #appendKeyed(work: Work & { key: Uint8Array }): Promise<number> {
+    const name = Buffer.from(work.key).toString('latin1');
+    const running = this.#inFlight.get(name);
+    if (running) {
+      refuseOther(running, work.fingerprint);
+      throw ledgerError('IDEMPOTENCY_IN_FLIGHT', 'The first append with this Idempotency-Key is still in work', {
+        retryAfterSec: 1,
+      });
+    }
+    this.#inFlight.set(name, work.fingerprint);
+    try {
+      return await this.#loop.submit(work);
+    } finally {
+      this.#inFlight.delete(name);
+    }
+  }
+
+  /** Sequences and integrates a group: one synced batch. Answers the first index of each work. */
+  async #commit(works: readonly Work[]): Promise<number[]> {
+    const startedAt = performance.now();
+    try {
+      const { commit, firstIndexes } = this.#integrate(works);
+      await this.#parts.store.commit(commit);
+      this.#durable = this.#checkpointOf(this.#parts.tree);
+      this.#parts.observer?.committed?.(commit.entries.length, (performance.now() - startedAt) / 1000);
+      this.#startPublishing();
+      return firstIndexes;
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+  }
+
+  #integrate(works: readonly Work[]): { commit: LogCommit; firstIndexes: number[] } {
+    const { tree } = this.#parts;
+    const firstIndex = tree.treeSize;
+    const tiles: LogCommit['tiles'][number][] = [];
+    const tileRoots: LogCommit['tileRoots'][number][] = [];
+    const keyed: LogCommit['keyed'][number][] = [];
+    const sink = {
+      tile: (level: number, index: number, hashes: Uint8Array) => void tiles.push({ level, index, hashes }),
+      tileRoot: (level: number, index: number, hash: Uint8Array) => void tileRoots.push({ level, index, hash }),
+    };
+    const firstIndexes = works.map(({ entries, leafHashes, key, fingerprint }) => {
+      const first = tree.treeSize;
+      for (const hash of leafHashes) tree.append(hash, sink);
+      if (key) keyed.push({ key, append: { fingerprint, firstIndex: first, count: entries.length } });
+      return first;
+    });
+    const entries = works.flatMap((work) => work.entries);
+    const leafHashes = works.flatMap((work) => work.leafHashes);
+    const commit = { firstIndex, entries, leafHashes, tiles, tileRoots, keyed, range: tree.range };
+    return { commit, firstIndexes };
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#parts.observer?.failed?.(error);
+  }
+
+  #startPublishing(): void {
+    this.#publishing ??= this.#publish().finally(() => {
+      this.#publishing = undefined;
+      if (this.#failure === undefined && this.#published.treeSize < this.#durable.treeSize) this.#startPublishing();
+    });
+  }
+
+  /** Publishes the durable tree: the newest one, however many commits were made meanwhile. Never rejects. */
+  async #publish(): Promise<void> {
+    const checkpoint = this.#durable;
+    try {
+      const note = await signCheckpoint(checkpoint, [this.#parts.key.signer]);
+      await this.#parts.published.write(note);
+      this.#published = { ...checkpoint, note };
+      this.#parts.observer?.published?.(checkpoint.treeSize);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** A published checkpoint that covers the durable size `treeSize`; waits for it where need be. */
+  async publishedFor(treeSize: number): Promise<PublishedCheckpoint> {
+    assert.ok(treeSize <= this.#durable.treeSize, 'only a durable tree is published');
+    while (this.#published.treeSize < treeSize) {
+      if (this.#failure !== undefined) {
+        throw ledgerError('LEDGER_UNAVAILABLE', 'The checkpoint could not be published; the log is being reopened', {
+          retryAfterSec: 1,
+          cause: this.#failure,
+        });
+      }
+      this.#startPublishing();
+      await this.#publishing;
+    }
+    return this.#published;
+  }
+
+  /** Finishes what was taken, publishes it, and closes the stores. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#loop[Symbol.asyncDispose]();
+    while (this.#publishing) await this.#publishing;
+    await this.#parts.published[Symbol.asyncDispose]();
+    await this.#parts.store[Symbol.asyncDispose]();
+  }
+}
+
+/** Keys are kept as 16 bytes of a digest of subject and key: one subject's keys mean nothing to another. */
+function idempotencyKey(key: { subject: string; text: string }): Uint8Array {
+  if (!keyPattern.test(key.text)) {
+    throw ledgerError('IDEMPOTENCY_KEY_INVALID', 'An Idempotency-Key is 1 to 255 visible ASCII characters');
+  }
+  return sha256(Buffer.from(`${key.subject}\0${key.text}`, 'utf8')).subarray(0, 16);
+}
+
+function refuseOther(first: Uint8Array, now: Uint8Array): void {
+  if (Buffer.compare(first, now) === 0) return;
+  throw ledgerError('IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key came before with other entries');
+}
