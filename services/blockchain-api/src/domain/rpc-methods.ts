@@ -1,0 +1,82 @@
+import type { Role } from '@lucid/common/apis/api';
+import { hasRole, type Identity } from '@lucid/common/http/identity';
+
+/** Who may call a method: anybody, anyone with a valid token, or a token with one of the roles. */
+type MethodAccess = 'public' | 'authenticated' | readonly Role[];
+
+const operators: readonly Role[] = ['operator', 'admin', 'service'];
+
+/** Reads of the Ethereum execution API, with its filters. Methods that sign with a node's own keys are not offered. */
+const publicMethods = [
+  'eth_accounts',
+  'eth_baseFee',
+  'eth_blobBaseFee',
+  'eth_blockNumber',
+  'eth_call',
+  'eth_chainId',
+  'eth_config',
+  'eth_createAccessList',
+  'eth_estimateGas',
+  'eth_feeHistory',
+  'eth_gasPrice',
+  'eth_getBalance',
+  'eth_getBlockByHash',
+  'eth_getBlockByNumber',
+  'eth_getBlockReceipts',
+  'eth_getBlockTransactionCountByHash',
+  'eth_getBlockTransactionCountByNumber',
+  'eth_getCode',
+  'eth_getFilterChanges',
+  'eth_getFilterLogs',
+  'eth_getLogs',
+  'eth_getProof',
+  'eth_getStorageAt',
+  'eth_getTransactionByBlockHashAndIndex',
+  'eth_getTransactionByBlockNumberAndIndex',
+  'eth_getTransactionByHash',
+  'eth_getTransactionCount',
+  'eth_getTransactionReceipt',
+  'eth_getUncleByBlockHashAndIndex',
+  'eth_getUncleByBlockNumberAndIndex',
+  'eth_getUncleCountByBlockHash',
+  'eth_getUncleCountByBlockNumber',
+  'eth_maxPriorityFeePerGas',
+  'eth_newBlockFilter',
+  'eth_newFilter',
+  'eth_newPendingTransactionFilter',
+  'eth_protocolVersion',
+  'eth_simulateV1',
+  'eth_syncing',
+  'eth_uninstallFilter',
+  'net_listening',
+  'net_peerCount',
+  'net_version',
+  'web3_clientVersion',
+  'web3_sha3',
+];
+
+const methods: ReadonlyMap<string, MethodAccess> = new Map<string, MethodAccess>([
+  ...publicMethods.map((method) => [method, 'public'] as const),
+  ['eth_sendRawTransaction', 'authenticated'],
+  ...['debug_getRawBlock', 'debug_getRawHeader', 'debug_getRawReceipts', 'debug_getRawTransaction'].map(
+    (method) => [method, operators] as const,
+  ),
+  ...['debug_traceBlockByHash', 'debug_traceBlockByNumber', 'debug_traceCall', 'debug_traceTransaction'].map(
+    (method) => [method, operators] as const,
+  ),
+  ...['txpool_content', 'txpool_contentFrom', 'txpool_inspect', 'txpool_status'].map(
+    (method) => [method, operators] as const,
+  ),
+]);
+
+export type MethodVerdict = 'allowed' | 'unknown' | 'needs-token' | 'needs-role';
+
+/** Whether the caller may call the method. A method that is not on the list does not exist here. */
+export function judgeMethod(method: string, identity: Identity | undefined): MethodVerdict {
+  const access = methods.get(method);
+  if (access === undefined) return 'unknown';
+  if (access === 'public') return 'allowed';
+  if (!identity) return 'needs-token';
+  if (access === 'authenticated') return 'allowed';
+  return hasRole(identity, ...access) ? 'allowed' : 'needs-role';
+}
