@@ -6,7 +6,7 @@ import {
   type RateLimitPolicy,
   rateLimitHeaders,
 } from '@lucid/common/http/rate-limit';
-import fc from 'fast-check';
+import { array, assert as holds, integer, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 const policy: RateLimitPolicy = { name: 'subject', limit: 60, windowSec: 60 };
@@ -40,8 +40,8 @@ describe('the rate limiter', () => {
   });
 
   test('never allows more than the quota and its refill, whatever the arrivals', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 5000 }), { maxLength: 400 }), (gaps) => {
+    holds(
+      property(array(integer({ min: 0, max: 5000 }), { maxLength: 400 }), (gaps) => {
         let now = 0;
         const limiter = new MemoryRateLimiter({ now: () => now });
         let allowed = 0;
