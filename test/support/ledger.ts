@@ -1,0 +1,91 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KeyValueStore } from '@lucid/common/storage/kv';
+import { openLevelStore } from '@lucid/common/storage/level-store';
+import { buildApp } from '@lucid/ledger/app';
+import type { Log, LogObserver } from '@lucid/ledger/domain/log';
+import { LogHost } from '@lucid/ledger/domain/log-host';
+import { type LogKey, openLogKey } from '@lucid/ledger/domain/log-key';
+import { openLog } from '@lucid/ledger/domain/open-log';
+import { LevelLogStore } from '@lucid/ledger/store/level-log-store';
+import { openPublishedFile } from '@lucid/ledger/store/published-file';
+import type { FastifyInstance } from 'fastify';
+import { pino } from 'pino';
+import { createTestIdentity, type TestIdentity } from './identity.ts';
+
+export const testOrigin = 'ledger.test/lucid/lucid';
+
+export type TestLedgerOptions = {
+  /** A folder of an earlier ledger; a new one unless given. */
+  readonly folder?: string;
+  readonly key?: LogKey;
+  readonly adoptStore?: boolean;
+  /** Puts something between the log and its store, such as a disk that fails. */
+  readonly wrapStore?: (store: KeyValueStore) => KeyValueStore;
+};
+
+/** A ledger with its own folder and keys, driven through `app.inject`. */
+export interface TestLedger extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly host: LogHost;
+  readonly folder: string;
+  readonly key: LogKey;
+  readonly identity: TestIdentity;
+  /** Of a service that may append. */
+  readonly token: string;
+  readonly troubles: readonly string[];
+}
+
+export function createTestLogKey(origin = testOrigin): LogKey {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  return openLogKey(origin, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+}
+
+export async function openTestLog(
+  folder: string,
+  key: LogKey,
+  options: TestLedgerOptions = {},
+  observer: LogObserver = {},
+): Promise<Log> {
+  await using stack = new AsyncDisposableStack();
+  const { wrapStore = (store) => store, adoptStore = false } = options;
+  const store = stack.use(new LevelLogStore(wrapStore(await openLevelStore(join(folder, 'store')))));
+  const published = stack.use(await openPublishedFile(join(folder, 'published', 'lucid.checkpoint')));
+  const log = await openLog({ key, store, published, adoptStore, observer });
+  stack.move();
+  return log;
+}
+
+export async function openTestLedger(options: TestLedgerOptions = {}): Promise<TestLedger> {
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'lucid-ledger-')));
+  const key = options.key ?? createTestLogKey();
+  const identity = createTestIdentity();
+  const troubles: string[] = [];
+  const host = new LogHost({
+    open: (observer) => openTestLog(folder, key, options, observer),
+    // A test that breaks the disk does not wait for it.
+    sleep: () => new Promise((resolve) => setImmediate(resolve)),
+    onTrouble: (_error, message) => void troubles.push(message),
+  });
+  await host.start();
+  const logger = pino({ level: 'silent' });
+  const app = await buildApp({ host, logger, verifyToken: identity.verifier('ledger'), checkResponses: true });
+  await app.ready();
+  const token = await identity.serviceToken('sessions', 'ledger');
+  return {
+    app,
+    host,
+    folder,
+    key,
+    identity,
+    token,
+    troubles,
+    [Symbol.asyncDispose]: async () => {
+      await app.close();
+      await host[Symbol.asyncDispose]();
+      if (!options.folder) await rm(folder, { recursive: true });
+    },
+  };
+}
