@@ -10,6 +10,8 @@ export type LevelStoreOptions = {
   readonly cacheSize?: number;
   /** Snappy; off for hashes and ciphertext, which do not shrink. */
   readonly compression?: boolean;
+  /** Lets other worker threads of this process open the folder too; each sees what the others wrote. */
+  readonly sharedByThreads?: boolean;
 };
 
 type Database = ClassicLevel<Uint8Array, Uint8Array>;
@@ -28,6 +30,7 @@ export async function openLevelStore(folder: string, options: LevelStoreOptions 
     writeBufferSize: options.writeBufferSize ?? 4 * 1024 * 1024,
     cacheSize: options.cacheSize ?? 8 * 1024 * 1024,
     compression: options.compression ?? true,
+    multithreading: options.sharedByThreads ?? false,
   });
   try {
     await mkdir(folder, { recursive: true });

@@ -1,0 +1,152 @@
+import { identityVariables } from '@lucid/common/http/identity-config';
+import { type Config, defineConfig } from '@lucid/common/runtime/config';
+import { serviceVariables } from '@lucid/common/runtime/service-config';
+
+const MiB = 1024 * 1024;
+
+/** The service's environment. */
+export const configSchema = defineConfig({
+  ...serviceVariables('VM', 8088),
+  ...identityVariables,
+  dataDir: { name: 'VM_DATA_DIR', type: 'path', default: '/var/lib/vm', doc: 'Folder of the chain' },
+  genesisFile: {
+    name: 'VM_GENESIS_FILE',
+    type: 'path',
+    doc: 'Genesis configuration (JSON). Block 0 is made of it once; another one later is refused',
+  },
+  ledgerUrl: {
+    name: 'LEDGER_URL',
+    type: 'url',
+    default: 'http://127.0.0.1:8086',
+    doc: 'The ledger, which gets every block header',
+  },
+  blockGasLimit: {
+    name: 'VM_BLOCK_GAS_LIMIT',
+    type: 'integer',
+    default: 30_000_000,
+    min: 1_000_000,
+    max: 1_000_000_000,
+    doc: 'Gas of one block',
+  },
+  blockIntervalMs: {
+    name: 'VM_BLOCK_INTERVAL_MS',
+    type: 'durationMs',
+    default: 20,
+    max: 60_000,
+    doc: 'Least time between the starts of two blocks; a lone transaction does not wait',
+  },
+  blockRunMs: {
+    name: 'VM_BLOCK_RUN_MS',
+    type: 'durationMs',
+    default: 500,
+    min: 10,
+    max: 10_000,
+    doc: 'How long the transactions of one block may run before it is sealed',
+  },
+  callGasMax: {
+    name: 'VM_CALL_GAS_MAX',
+    type: 'integer',
+    default: 16_777_216,
+    min: 100_000,
+    max: 1_000_000_000,
+    doc: 'Gas of one eth_call or estimate',
+  },
+  callDeadlineMs: {
+    name: 'VM_CALL_DEADLINE_MS',
+    type: 'durationMs',
+    default: 5_000,
+    min: 100,
+    max: 120_000,
+    doc: 'How long one call or estimate may run before it is stopped',
+  },
+  callQueueMax: {
+    name: 'VM_CALL_QUEUE_MAX',
+    type: 'integer',
+    default: 512,
+    min: 1,
+    max: 100_000,
+    doc: 'Calls and estimates that may wait; more are refused',
+  },
+  poolTransactionsMax: {
+    name: 'VM_POOL_TRANSACTIONS_MAX',
+    type: 'integer',
+    default: 16_384,
+    min: 16,
+    max: 1_000_000,
+    doc: 'Transactions that may wait for a block',
+  },
+  poolBytesMax: {
+    name: 'VM_POOL_MAX_BYTES',
+    type: 'bytes',
+    default: 64 * MiB,
+    min: MiB,
+    max: 4096 * MiB,
+    doc: 'Bytes of the transactions that wait',
+  },
+  poolAccountMax: {
+    name: 'VM_POOL_ACCOUNT_MAX',
+    type: 'integer',
+    default: 4_096,
+    min: 1,
+    max: 1_000_000,
+    doc: 'Transactions of one sender that may wait with consecutive nonces',
+  },
+  poolGapMax: {
+    name: 'VM_POOL_GAP_MAX',
+    type: 'integer',
+    default: 64,
+    min: 1,
+    max: 10_000,
+    doc: 'Transactions of one sender that may wait behind a gap in the nonces',
+  },
+  logResultsMax: {
+    name: 'VM_LOG_RESULTS_MAX',
+    type: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    doc: 'Logs in one answer',
+  },
+  logBlocksMax: {
+    name: 'VM_LOG_BLOCKS_MAX',
+    type: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 10_000_000,
+    doc: 'Blocks one log search may visit when it names no address or topic',
+  },
+  filtersMax: {
+    name: 'VM_FILTERS_MAX',
+    type: 'integer',
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+    doc: 'Filters installed at once',
+  },
+  filterTtlMs: {
+    name: 'VM_FILTER_TTL_MS',
+    type: 'durationMs',
+    default: 300_000,
+    min: 1_000,
+    max: 86_400_000,
+    doc: 'How long a filter lives that nobody asks',
+  },
+  nodeCacheBytes: {
+    name: 'VM_NODE_CACHE_BYTES',
+    type: 'bytes',
+    default: 32 * MiB,
+    min: MiB,
+    max: 4096 * MiB,
+    doc: 'Trie nodes and code kept in memory, per thread',
+  },
+  blockCacheBytes: {
+    name: 'VM_BLOCK_CACHE_BYTES',
+    type: 'bytes',
+    default: 16 * MiB,
+    min: MiB,
+    max: 4096 * MiB,
+    doc: 'Blocks and receipts kept in memory, per thread',
+  },
+});
+
+export type VmConfig = Config<typeof configSchema>;

@@ -1,0 +1,95 @@
+/** Opens the real service on a temporary folder and a free port. */
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServiceTokenIssuer, parseServiceKey } from '@lucid/common/http/tokens';
+import { type Clock, systemClock } from '@lucid/common/runtime/clock';
+import { loadConfig } from '@lucid/common/runtime/config';
+import { createLogger } from '@lucid/common/runtime/logger';
+import { governanceDefaults } from '@lucid/contracts/genesis-config';
+import { FetchRequest, JsonRpcProvider, Wallet } from 'ethers';
+import { configSchema } from '../../src/config.ts';
+import { openVm } from '../../src/open.ts';
+
+/** Accounts of the tests; the first three hold ether from genesis on. */
+export const keys = [1, 2, 3, 4, 5].map((n) => `0x${n.toString(16).padStart(64, '0')}`);
+export const accounts = keys.map((key) => new Wallet(key));
+export const CHAIN_ID = 20_251;
+const FUNDED = 3;
+
+/** A genesis file with short governance and some ether. */
+export function testGenesis(overrides: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    ...governanceDefaults,
+    chainId: CHAIN_ID,
+    timestamp: 1_767_225_600,
+    anchorers: [accounts[0]!.address],
+    members: [{ address: accounts[0]!.address, seats: 3 }],
+    balances: Object.fromEntries(accounts.slice(0, FUNDED).map(({ address }) => [address, (10n ** 21n).toString()])),
+    ...overrides,
+  };
+}
+
+export type TestVmOptions = {
+  readonly dataDir?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+  readonly genesis?: Record<string, unknown>;
+};
+
+/** A temporary folder that goes away with the test. */
+export async function tempDir(): Promise<AsyncDisposable & { path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'lucid-vm-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** The key file of the tests' services. */
+export const serviceKeyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+
+/** A running vm, with a token of blockchain-api's for it and an ethers provider that shows the token. */
+export async function openTestVm(options: TestVmOptions = {}) {
+  await using stack = new AsyncDisposableStack();
+  const dataDir = options.dataDir ?? stack.use(await tempDir()).path;
+  const genesisFile = join(dataDir, 'genesis.json');
+  const keyFile = join(dataDir, 'service-key.pem');
+  await writeFile(genesisFile, JSON.stringify(options.genesis ?? testGenesis()));
+  await writeFile(keyFile, serviceKeyPem);
+  const config = loadConfig(configSchema, {
+    VM_DATA_DIR: dataDir,
+    VM_GENESIS_FILE: genesisFile,
+    SERVICE_KEY_FILE: keyFile,
+    LEDGER_URL: 'http://127.0.0.1:9',
+    VM_BLOCK_INTERVAL_MS: '0',
+    ...options.env,
+  });
+  const logger = createLogger({ name: 'vm', level: 'silent' });
+  const vm = stack.use(await openVm(config, { logger, clock: options.clock ?? systemClock() }));
+  const url = await vm.app.listen({ host: '127.0.0.1', port: 0 });
+  const token = await createServiceTokenIssuer(parseServiceKey(String(serviceKeyPem)), 'blockchain-api')('vm');
+  const request = new FetchRequest(`${url}/rpc`);
+  request.setHeader('authorization', `Bearer ${token}`);
+  const provider = new JsonRpcProvider(request, CHAIN_ID, {
+    staticNetwork: true,
+    cacheTimeout: -1,
+    pollingInterval: 20,
+    batchMaxCount: 50,
+  });
+  stack.defer(() => provider.destroy());
+  const rpc = async (method: string, params: unknown[] = []): Promise<RpcAnswer> => {
+    const response = await fetch(`${url}/rpc`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    });
+    return (await response.json()) as RpcAnswer;
+  };
+  const resources = stack.move();
+  return { url, token, provider, rpc, dataDir, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+export type RpcAnswer = {
+  readonly id: unknown;
+  readonly result?: unknown;
+  readonly error?: { readonly code: number; readonly message: string; readonly data?: unknown };
+};
