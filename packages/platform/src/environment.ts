@@ -43,6 +43,8 @@ export function platformEnvironment({ dataDir, host, ports, keys }: EnvironmentO
   return {
     ...Object.fromEntries(perService),
     TOKEN_ISSUER: urls.api,
+    API_SIGN_IN_URL: urls.gateway,
+    API_CHAIN_ID: String(keys.genesis.chainId),
     API_JWKS_URL: `${urls.api}/.well-known/jwks.json`,
     API_SIGNING_KEY_FILE: keys.files.apiSigningKey,
     API_SETUP_CODE_FILE: setupCodePath(dataDir),

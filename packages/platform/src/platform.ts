@@ -73,7 +73,11 @@ async function closeAll(running: readonly RunningService[]): Promise<void> {
   const failures: unknown[] = [];
   for (const name of closingOrder) {
     const service = running.find((candidate) => candidate.name === name);
-    await service?.[Symbol.asyncDispose]().catch((error: unknown) => failures.push(error));
+    try {
+      await service?.[Symbol.asyncDispose]();
+    } catch (error) {
+      failures.push(error);
+    }
   }
   if (failures.length > 0) throw new AggregateError(failures, 'Some services did not close cleanly.');
 }
