@@ -1,4 +1,7 @@
 import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Role } from '@lucid/common/apis/api';
 import type { VerifyToken } from '@lucid/common/http/identity';
 import {
@@ -8,7 +11,7 @@ import {
   type ServiceKey,
   userAudience,
 } from '@lucid/common/http/tokens';
-import { SignJWT } from 'jose';
+import { exportJWK, SignJWT } from 'jose';
 
 export interface UserTokenOptions {
   readonly subject?: string;
@@ -28,6 +31,12 @@ export interface TestIdentity {
   readonly userToken: (options?: UserTokenOptions) => Promise<string>;
   readonly serviceToken: (from: string, audience: string) => Promise<string>;
   readonly issuerFor: (service: string) => IssueServiceToken;
+  /** Publishes the keys of people's tokens, as api does at /.well-known/jwks.json. */
+  readonly serveJwks: () => Promise<JwksServer>;
+}
+
+export interface JwksServer extends AsyncDisposable {
+  readonly url: string;
 }
 
 export function createTestIdentity(issuer = 'http://127.0.0.1:8083'): TestIdentity {
@@ -54,5 +63,22 @@ export function createTestIdentity(issuer = 'http://127.0.0.1:8083'): TestIdenti
     userToken: sign,
     serviceToken: (from, audience) => createServiceTokenIssuer(serviceKey, from)(audience),
     issuerFor: (service) => createServiceTokenIssuer(serviceKey, service),
+    serveJwks: async () => await serveJwks(users.publicKey),
+  };
+}
+
+async function serveJwks(publicKey: KeyObject): Promise<JwksServer> {
+  const keys = [{ ...(await exportJWK(publicKey)), kid: 'test', alg: 'EdDSA', use: 'sig' }];
+  const server = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys }));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/.well-known/jwks.json`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
   };
 }

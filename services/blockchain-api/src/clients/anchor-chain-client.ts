@@ -70,7 +70,7 @@ async function findRegistration(
   const [outcome] = await rpc.send([{ method: 'eth_call', params: [call, 'latest'] }], signal);
   const revert = outcome && findRevertData(outcome);
   if (revert && findRevert(revert)?.name === 'AnchorsSessionUnknown') return undefined;
-  const record = decodeGetSession(resultOf<string>(outcome));
+  const record = decodeGetSession(resultOf(outcome) as string);
   const block = toQuantity(record.anchoredBlock);
   const topics = [anchors.getEvent('SessionRegistered')?.topicHash, id];
   const filter = { address: contract, fromBlock: block, toBlock: block, topics };

@@ -2,7 +2,7 @@ import { commonError } from '@lucid/common/apis/error-factory';
 import { AppError } from '@lucid/common/errors';
 import type { ChainRpc, RpcCall, RpcOutcome } from './json-rpc.ts';
 
-/** One call of the chain. @throws CHAIN_CALL_FAILED with the chain's own code, message and data */
+/** One call of the chain; `T` is the execution API's word for the method. @throws CHAIN_CALL_FAILED with the chain's own code, message and data */
 export async function callChain<T>(
   rpc: ChainRpc,
   method: string,
@@ -10,7 +10,7 @@ export async function callChain<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const [outcome] = await rpc.send([{ method, params }], signal);
-  return resultOf<T>(outcome);
+  return resultOf(outcome) as T;
 }
 
 /** Several calls in one request. @throws CHAIN_CALL_FAILED for the first one that failed */
@@ -20,12 +20,12 @@ export async function callChainAll<T>(
   signal?: AbortSignal,
 ): Promise<readonly T[]> {
   if (calls.length === 0) return [];
-  return (await rpc.send(calls, signal)).map((outcome) => resultOf<T>(outcome));
+  return (await rpc.send(calls, signal)).map((outcome) => resultOf(outcome) as T);
 }
 
-/** The result of an outcome; the type is the execution API's word for the method. */
-export function resultOf<T>(outcome: RpcOutcome | undefined): T {
-  if (outcome && 'result' in outcome) return outcome.result as T;
+/** The result of an outcome. @throws CHAIN_CALL_FAILED */
+export function resultOf(outcome: RpcOutcome | undefined): unknown {
+  if (outcome && 'result' in outcome) return outcome.result;
   const error = outcome?.error ?? { code: 0, message: 'no answer' };
   throw new AppError('CHAIN_CALL_FAILED', `The chain refused a call: ${error.message}`, {
     status: 502,
