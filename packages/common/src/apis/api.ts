@@ -73,6 +73,11 @@ export function defineApi<const O extends Operations>(api: Api<O>): Api<O> {
   return api;
 }
 
+/** Between services only: marked so, or open to the role `service` alone, which no client's token carries. */
+export function isInternal({ internal, access }: Operation): boolean {
+  return internal === true || (typeof access === 'object' && access.roles.every((role) => role === 'service'));
+}
+
 type StaticOf<T> = T extends TSchema ? Static<T> : undefined;
 type Part<K extends string, T> = T extends TSchema ? { readonly [P in K]: Static<T> } : { readonly [P in K]?: never };
 type OptionalPart<K extends string, T> = T extends TSchema ? { readonly [P in K]?: Static<T> } : object;

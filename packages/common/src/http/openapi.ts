@@ -1,6 +1,6 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import type { FastifySchema } from 'fastify';
-import type { Api, ErrorCatalogue, Operation } from '../apis/api.ts';
+import { type Api, type ErrorCatalogue, isInternal, type Operation } from '../apis/api.ts';
 import { type CommonErrorCode, commonErrors } from '../apis/common-errors.ts';
 import { Problem } from '../apis/schemas.ts';
 import { problemContentType } from './problem.ts';
@@ -17,7 +17,7 @@ export function openApiOptions(api: Api, version: string): FastifyDynamicSwagger
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/', description: 'This service' }],
-      tags: [{ name: api.service, description: api.description }],
+      tags: tagsOf(api),
       components: {
         securitySchemes: {
           bearer: {
@@ -34,6 +34,13 @@ export function openApiOptions(api: Api, version: string): FastifyDynamicSwagger
   };
 }
 
+/** The service's own tag, and those its operations name. */
+function tagsOf({ service, description, operations }: Api): { name: string; description: string }[] {
+  const named = Object.values(operations).flatMap(({ tag }) => (tag === undefined || tag === service ? [] : [tag]));
+  const others = [...new Set(named)].map((name) => ({ name, description: `${service}: ${name}` }));
+  return [{ name: service, description }, ...others];
+}
+
 /** What Fastify validates by and @fastify/swagger documents: the operation, in the shape both read. */
 export function routeSchema(api: Api, operationId: string, operation: Operation): FastifySchema {
   const { params, query, headers, body, rawBody } = operation;
@@ -43,6 +50,7 @@ export function routeSchema(api: Api, operationId: string, operation: Operation)
       summary: operation.summary,
       description: describe(operation),
       tags: [operation.tag ?? api.service],
+      ...(isInternal(operation) ? { 'x-internal': true } : {}),
       security: operation.access === 'public' ? [{}, { bearer: [] }] : [{ bearer: [] }],
     } as object),
     ...(params ? { params } : {}),

@@ -1,4 +1,4 @@
-import type { Api, Method, Operation } from '@lucid/common/apis/api';
+import { type Api, isInternal, type Method, type Operation } from '@lucid/common/apis/api';
 import { type GatewayFamily, gatewayPath } from '@lucid/common/apis/gateway';
 
 /** The API a family's service declares. */
@@ -47,11 +47,6 @@ export function compileRoutes(families: readonly FamilyApi[]): RouteTable {
     forwarded: routes.filter(({ operation }) => !isInternal(operation)),
     blocked: [...routes.filter(({ operation }) => isInternal(operation)), ...probes],
   };
-}
-
-/** Between services only: marked so, or open to the role `service` alone, which no client's token carries. */
-export function isInternal({ internal, access }: Operation): boolean {
-  return internal === true || (typeof access === 'object' && access.roles.every((role) => role === 'service'));
 }
 
 /** Methods a client may use on a path: what `Allow` lists. Empty when the path is unknown. */
