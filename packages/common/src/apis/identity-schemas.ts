@@ -3,7 +3,7 @@ import { EthereumAddress, Hash32, HexBytes, strictObject, Timestamp, Uuid } from
 
 /** The roles a person may have; `service` is for services alone. */
 export const userRoles = ['user', 'recorder', 'auditor', 'operator', 'admin'] as const;
-export const UserRole = Type.Union(userRoles.map((role) => Type.Literal(role)));
+export const UserRole = Type.Enum(userRoles);
 export const UserRoles = Type.Array(UserRole, { minItems: 1, maxItems: 5, uniqueItems: true });
 
 export const UserName = Type.String({
@@ -17,12 +17,9 @@ export const SetupCode = Type.String({ minLength: 1, maxLength: 64 });
 export const Scope = Type.String({ pattern: '^[a-z][a-z-]{0,31}:[a-z][a-z-]{0,31}$', description: 'resource:verb' });
 export const ApiKeyId = Type.String({ pattern: '^[0-9a-f]{16}$' });
 
-export const ChallengePurpose = Type.Union(
-  ['sign-in', 'register', 'link-wallet'].map((name) => Type.Literal(name)),
-  {
-    description: 'What the signed message may be used for; sign-in unless given',
-  },
-);
+export const ChallengePurpose = Type.Enum(['sign-in', 'register', 'link-wallet'], {
+  description: 'What the signed message may be used for; sign-in unless given',
+});
 export const SignedMessage = strictObject(
   {
     message: Type.String({ minLength: 1, maxLength: 2048, description: 'The EIP-4361 message, as it was issued' }),
@@ -152,10 +149,9 @@ export const CreatedApiKey = strictObject({
   apiKey: Type.String({ description: '`lk_<id>_<secret>`: shown this once' }),
 });
 
-const Decision = Type.Union(
-  ['deny', 'ask', 'allow'].map((name) => Type.Literal(name)),
-  { description: '`ask` waits for approval and is a no when the time-out passes' },
-);
+const Decision = Type.Enum(['deny', 'ask', 'allow'], {
+  description: '`ask` waits for approval and is a no when the time-out passes',
+});
 const Label = Type.String({ minLength: 1, maxLength: 256 });
 const RedactionZone = strictObject({
   x: Type.Integer({ minimum: 0, maximum: 65_535 }),
@@ -203,3 +199,8 @@ export const StoredPolicy = strictObject({
   signature: HexBytes,
   createdAt: Timestamp,
 });
+
+export type UserView = Static<typeof User>;
+export type ApiKeyView = Static<typeof ApiKey>;
+export type PolicyView = Static<typeof StoredPolicy>;
+export type TokensView = Static<typeof Tokens>;
