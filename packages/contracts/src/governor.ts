@@ -38,8 +38,13 @@ export function bindDescription(description: string, proposer: string): string {
 
 /** The id the governor gives to a proposal: keccak256(abi.encode(targets, values, calldatas, keccak256(description))). */
 export function proposalId(calls: readonly ProposalCall[], description: string): bigint {
+  return hashProposal(calls, id(description));
+}
+
+/** As `proposalId`, from the description's hash. */
+export function hashProposal(calls: readonly ProposalCall[], descriptionHash: string): bigint {
   const types = ['address[]', 'uint256[]', 'bytes[]', 'bytes32'];
-  return BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(types, [...columns(calls), id(description)])));
+  return BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(types, [...columns(calls), descriptionHash])));
 }
 
 export function encodePropose(calls: readonly ProposalCall[], description: string): string {

@@ -49,8 +49,8 @@ export const paramSpecs: readonly ParamSpec[] = [
   {
     key: 'blockGasLimit',
     unit: 'gas',
-    value: 60_000_000n,
-    min: 30_000_000n,
+    value: 30_000_000n,
+    min: 20_000_000n,
     max: 500_000_000n,
     description: 'Gas a block may use.',
   },
