@@ -81,7 +81,7 @@ export class WorkerHost implements AsyncDisposable {
   }
 
   #post(message: ThreadRequest): void {
-    this.#worker.postMessage(message);
+    this.#worker.postMessage(message, []);
   }
 
   #receive(message: ThreadMessage): void {

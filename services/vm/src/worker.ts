@@ -14,7 +14,11 @@ let now = start.now;
 const clock = { now: () => now, sleep: systemClock().sleep };
 
 function send(message: ThreadMessage): void {
-  parentPort?.postMessage(message);
+  parentPort?.postMessage(message, []);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 async function answer(thread: Thread, { id, method, params }: Request): Promise<void> {
@@ -27,7 +31,7 @@ async function answer(thread: Thread, { id, method, params }: Request): Promise<
       send({ kind: 'error', id, code: error.code, message: error.message, data: error.data });
       return;
     }
-    send({ kind: 'fault', detail: `${method}: ${error instanceof Error ? (error.stack ?? error.message) : error}` });
+    send({ kind: 'fault', detail: `${method}: ${describe(error)}` });
     send({ kind: 'error', id, code: -32603, message: 'internal error' });
   }
 }
@@ -36,7 +40,7 @@ async function close(thread: Thread): Promise<void> {
   try {
     await thread[Symbol.asyncDispose]();
   } catch (error) {
-    send({ kind: 'fault', detail: `close: ${error instanceof Error ? (error.stack ?? error.message) : error}` });
+    send({ kind: 'fault', detail: `close: ${describe(error)}` });
   }
   parentPort?.close();
 }

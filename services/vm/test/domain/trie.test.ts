@@ -1,5 +1,5 @@
 import { createMPT, verifyMerkleProof } from '@ethereumjs/mpt';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { keyOf, toHex } from '../../src/domain/bytes.ts';
 import { EMPTY_ROOT, keccak256 } from '../../src/domain/crypto.ts';
@@ -71,7 +71,10 @@ describe('trie', () => {
       for (let i = 0; i < 10; i++) {
         const at = keccak256(Uint8Array.of((round * 7 + i * 3) % 64));
         const drop = (round + i) % 4 === 0;
-        for (const trie of [part, whole]) drop ? trie.delete(at) : trie.put(at, Uint8Array.of(round + 1, i));
+        for (const trie of [part, whole]) {
+          if (drop) trie.delete(at);
+          else trie.put(at, Uint8Array.of(round + 1, i));
+        }
       }
       const made: NewNode[] = [];
       root = part.commit(made);
@@ -82,13 +85,13 @@ describe('trie', () => {
 
   test('proofs of presence and absence convince the verifier of @ethereumjs/mpt', async () => {
     const trie = new Trie();
-    const keys = Array.from({ length: 200 }, (_, i) => keccak256(Uint8Array.of(i, 1)));
+    const keys = Array.from({ length: 60 }, (_, i) => keccak256(Uint8Array.of(i, 1)));
     keys.forEach((at, i) => trie.put(at, Uint8Array.of(i + 1)));
     const root = trie.commit();
-    for (let i = 0; i < 200; i += 9) {
-      expect(await verifyMerkleProof(keys[i]!, trie.prove(keys[i]!), { root })).toEqual(Uint8Array.of(i + 1));
+    for (const [i, present] of keys.entries()) {
+      expect(await verifyMerkleProof(present, trie.prove(present), { root })).toEqual(Uint8Array.of(i + 1));
       const absent = keccak256(Uint8Array.of(i, 2));
-      expect(await verifier.verifyProof(root, absent, trie.prove(absent))).toBeNull();
+      expect(await verifyMerkleProof(absent, trie.prove(absent), { root })).toBeNull();
     }
   });
 

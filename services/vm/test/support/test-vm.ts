@@ -13,10 +13,13 @@ import { configSchema } from '../../src/config.ts';
 import { openVm } from '../../src/open.ts';
 
 /** Accounts of the tests; the first three hold ether from genesis on. */
-export const keys = [1, 2, 3, 4, 5].map((n) => `0x${n.toString(16).padStart(64, '0')}`);
-export const accounts = keys.map((key) => new Wallet(key));
+export const [alice, bob, carol, poor, nobody] = [account(1), account(2), account(3), account(4), account(5)] as const;
 export const CHAIN_ID = 20_251;
-const FUNDED = 3;
+const funded = [alice, bob, carol];
+
+function account(n: number): Wallet {
+  return new Wallet(`0x${n.toString(16).padStart(64, '0')}`);
+}
 
 /** A genesis file with short governance and some ether. */
 export function testGenesis(overrides: Record<string, unknown> = {}): Record<string, unknown> {
@@ -24,9 +27,9 @@ export function testGenesis(overrides: Record<string, unknown> = {}): Record<str
     ...governanceDefaults,
     chainId: CHAIN_ID,
     timestamp: 1_767_225_600,
-    anchorers: [accounts[0]!.address],
-    members: [{ address: accounts[0]!.address, seats: 3 }],
-    balances: Object.fromEntries(accounts.slice(0, FUNDED).map(({ address }) => [address, (10n ** 21n).toString()])),
+    anchorers: [alice.address],
+    members: [{ address: alice.address, seats: 3 }],
+    balances: Object.fromEntries(funded.map(({ address }) => [address, (10n ** 21n).toString()])),
     ...overrides,
   };
 }
