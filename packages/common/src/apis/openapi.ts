@@ -111,16 +111,18 @@ export const openapiServerApi = defineApi({
 
 const html = { description: 'The page', contentType: 'text/html' } as const;
 
+export const openapiGatewayErrors = {
+  ...openapiErrors,
+  OPENAPI_METHOD_NOT_ALLOWED: { status: 405, doc: 'This service is only read: GET and HEAD.' },
+  OPENAPI_ASSET_UNKNOWN: { status: 404, doc: 'There is no asset of this name and content.' },
+} as const satisfies ErrorCatalogue;
+
 /** openapi-gateway (8080): the documentation's public edge. It only reads. */
 export const openapiGatewayApi = defineApi({
   service: 'openapi-gateway',
   title: 'Lucid documentation',
   description: 'The documentation for people and programs: pages, documents, status',
-  errors: {
-    ...openapiErrors,
-    OPENAPI_METHOD_NOT_ALLOWED: { status: 405, doc: 'This service is only read: GET and HEAD.' },
-    OPENAPI_ASSET_UNKNOWN: { status: 404, doc: 'There is no asset of this name and content.' },
-  },
+  errors: openapiGatewayErrors,
   operations: {
     getHome: {
       method: 'GET',
