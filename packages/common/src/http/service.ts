@@ -1,8 +1,9 @@
 import fastifySwagger from '@fastify/swagger';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { Access, Api, Operation } from '../apis/api.ts';
 import { commonError } from '../apis/error-factory.ts';
+import type { AppError } from '../errors.ts';
 import { Readiness } from './health.ts';
 import { type Identity, isAdmitted, type VerifyToken } from './identity.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -76,7 +77,7 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   const limits = { ...defaultLimits, ...options.limits };
   const app = Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
     genReqId: (request) => acceptRequestId(request.headers['x-request-id']),
     bodyLimit: limits.bodyBytesMax,
@@ -103,6 +104,8 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   app.decorateRequest('identity', undefined);
   app.decorateRequest('trace', undefined as unknown as Trace);
   installValidation(app);
+  // JSON is what is taken unless an operation says otherwise; Fastify would take any text as well.
+  app.removeContentTypeParser('text/plain');
   refuseRoutesWithoutAccess(app);
   installErrors(app, options);
   installRequestHooks(app, limits.requestsInFlightMax);
@@ -125,7 +128,7 @@ function refuseRoutesWithoutAccess(app: FastifyInstance): void {
 
 function answerError(options: ServiceOptions, request: FastifyRequest, reply: FastifyReply, error: unknown) {
   const appError = toAppError(error);
-  if (appError.status >= 500) request.log.error({ err: error, code: appError.code }, 'request failed');
+  logFailure(request, appError, error);
   if (appError.retryAfterSec !== undefined) reply.header('retry-after', String(appError.retryAfterSec));
   if (appError.status === 401) reply.header('www-authenticate', 'Bearer');
   return reply
@@ -149,6 +152,13 @@ function installErrors(app: FastifyInstance, options: ServiceOptions): void {
   app.addHook('onClose', async () => {
     logger.debug({ service: api.service }, 'closed');
   });
+}
+
+/** A fault of ours is logged with its stack; a failure we expected and named, by its name. */
+function logFailure(request: FastifyRequest, appError: AppError, error: unknown): void {
+  const fields = { requestId: request.id, code: appError.code };
+  if (appError.code === 'INTERNAL') request.log.error({ ...fields, err: error }, 'request failed');
+  else if (appError.status >= 500) request.log.warn({ ...fields, detail: appError.message }, 'request failed');
 }
 
 function installRequestHooks(app: FastifyInstance, inFlightMax: number): void {
