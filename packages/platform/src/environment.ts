@@ -42,6 +42,8 @@ export function platformEnvironment({ dataDir, host, ports, keys }: EnvironmentO
   });
   return {
     ...Object.fromEntries(perService),
+    // The documentation's pages call the gateway, under either name of this machine.
+    GATEWAY_CORS_ORIGINS: [urls['openapi-gateway'], `http://localhost:${ports['openapi-gateway']}`].join(','),
     TOKEN_ISSUER: urls.api,
     API_SIGN_IN_URL: urls.gateway,
     API_CHAIN_ID: String(keys.genesis.chainId),

@@ -6,7 +6,7 @@ import type { Environment } from '@lucid/common/runtime/config';
 import type { Logger } from '@lucid/common/runtime/logger';
 import type { RunningService } from '@lucid/common/runtime/run';
 import { platformEnvironment, setupCodePath, urlsOf } from './environment.ts';
-import { type Ports, portsFrom, type ServiceName, serviceNames } from './ports.ts';
+import { type Ports, portsFrom, type ServiceName } from './ports.ts';
 import { waitUntilReady } from './readiness.ts';
 import { starters } from './services.ts';
 
@@ -32,17 +32,13 @@ export interface Platform extends AsyncDisposable {
   setupCode(): Promise<string | undefined>;
 }
 
-/** Services are closed in this order: whoever calls goes before whoever is called. */
-const closingOrder: readonly ServiceName[] = [
-  'openapi-gateway',
-  'openapi-server',
-  'gateway',
-  'sessions',
-  'governance',
-  'blockchain-api',
-  'vm',
-  'ledger',
-  'api',
+/** Whoever is called starts before whoever calls; those of one row start side by side. They close in reverse. */
+const startingOrder: readonly (readonly ServiceName[])[] = [
+  ['vm', 'ledger', 'api'],
+  ['blockchain-api'],
+  ['governance', 'sessions', 'gateway'],
+  ['openapi-server'],
+  ['openapi-gateway'],
 ];
 
 /** Makes missing keys, starts the nine services side by side and waits until each is ready. */
@@ -50,11 +46,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { dataDir, logger, host = '127.0.0.1', ports = portsFrom(8080), profile = 'dev' } = options;
   const keys = await ensurePlatformKeys(join(dataDir, 'keys'), { profile });
   const env = { ...platformEnvironment({ dataDir, host, ports, keys }), ...options.env };
-  const started = await Promise.allSettled(serviceNames.map((name) => starters[name](env, { logger })));
-  const running = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const running: RunningService[] = [];
   try {
-    const failure = started.find((result) => result.status === 'rejected');
-    if (failure) throw failure.reason as Error;
+    for (const row of startingOrder) {
+      const started = await Promise.allSettled(row.map((name) => starters[name](env, { logger })));
+      running.push(...started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+      const failure = started.find((result) => result.status === 'rejected');
+      if (failure) throw failure.reason as Error;
+    }
     await waitUntilReady(urlsOf(host, ports), options.readyTimeoutMs ?? 60_000);
   } catch (error) {
     await closeAll(running);
@@ -71,10 +70,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
 
 async function closeAll(running: readonly RunningService[]): Promise<void> {
   const failures: unknown[] = [];
-  for (const name of closingOrder) {
-    const service = running.find((candidate) => candidate.name === name);
+  for (const service of running.toReversed()) {
     try {
-      await service?.[Symbol.asyncDispose]();
+      await service[Symbol.asyncDispose]();
     } catch (error) {
       failures.push(error);
     }
