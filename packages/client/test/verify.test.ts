@@ -21,6 +21,20 @@ const { policy, anchorContract, chainId } = vectors;
 const [anchored, sealed] = vectors.cases.map(({ bundle }) => utf8(bundle));
 if (anchored === undefined || sealed === undefined) throw new Error('the vectors hold no bundles');
 
+/** Fails on any import of a Node module. */
+function buildForBrowser(file: string) {
+  return build({
+    entryPoints: [fileURLToPath(new URL(`../src/${file}`, import.meta.url))],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    platform: 'browser',
+    conditions: ['source'],
+    minify: true,
+    metafile: true,
+  });
+}
+
 describe('offline verifier', () => {
   test('knows where genesis puts the contract', () => {
     expect(lucidAnchorsAddress).toBe(contractAddresses.LucidAnchors.toLowerCase());
@@ -39,16 +53,7 @@ describe('offline verifier', () => {
   });
 
   test('bundles for a browser, with nothing of Node in it, and gives the same answer', async () => {
-    const { outputFiles, metafile } = await build({
-      entryPoints: [fileURLToPath(new URL('../src/verify.ts', import.meta.url))],
-      bundle: true,
-      write: false,
-      format: 'esm',
-      platform: 'browser',
-      conditions: ['source'],
-      minify: true,
-      metafile: true,
-    });
+    const { outputFiles, metafile } = await buildForBrowser('verify.ts');
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.some((path) => path.endsWith('sha256-browser.ts'))).toBe(true);
     expect(inputs.some((path) => path.endsWith('sha256-node.ts'))).toBe(false);
@@ -61,4 +66,9 @@ describe('offline verifier', () => {
     const options = { policy, anchorContract, chainId };
     expect(await module.verifyBundle(anchored, options)).toEqual(await verifyBundle(anchored, options));
   });
+});
+
+test.each(['lucid-client.ts', 'token-source.ts', 'recipients.ts'])('%s runs in a browser too', async (file) => {
+  const { errors, warnings } = await buildForBrowser(file);
+  expect([...errors, ...warnings]).toEqual([]);
 });

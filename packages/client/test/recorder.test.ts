@@ -1,0 +1,188 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { toHex } from '@lucid/common/formats/bytes';
+import { createEd25519Seed, openEd25519Signer } from '@lucid/common/formats/ed25519';
+import { type ProofBundle, parseProofBundle } from '@lucid/common/formats/proof-bundle';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readSession } from '../src/read-session.ts';
+import { createRecipientKey, openSecret, type RecipientKey } from '../src/recipients.ts';
+import { Journal } from '../src/recorder/journal.ts';
+import { type PlanOptions, planRecording } from '../src/recorder/plan-recording.ts';
+import { type RecordOptions, recordStream } from '../src/recorder/record.ts';
+import { sealRecording } from '../src/recorder/seal-recording.ts';
+import { verifyBundle } from '../src/verify.ts';
+import { waitForState } from '../src/wait-for-state.ts';
+import { startTestPlatform, type TestPlatform } from './platform.ts';
+import { sourceFrom } from './recorded-source.ts';
+
+const CHUNK = 64 * 1024;
+const KILLED_SIZE = 10 * CHUNK + 5;
+const SIZE = 20 * CHUNK + 777;
+let platform: TestPlatform;
+let reader: RecipientKey;
+let journals = 0;
+
+beforeAll(async () => {
+  platform = await startTestPlatform();
+  reader = await createRecipientKey();
+});
+afterAll(() => platform[Symbol.asyncDispose]());
+
+async function startJournal(options: Partial<PlanOptions> = {}): Promise<Journal> {
+  const recipients = [reader.publicKey];
+  const plan = { policyHash: '11'.repeat(32), retention: { retainForSec: 0 }, recipients, ...options };
+  return await Journal.create(join(platform.folder, `journal-${journals++}`), await planRecording(plan));
+}
+
+function record(journal: Journal, size: number, options: Partial<RecordOptions> = {}): Promise<void> {
+  const { sessions } = platform.client;
+  return recordStream(sourceFrom(journal.plainBytes, size), { sessions, journal, chunkBytes: CHUNK, ...options });
+}
+
+/** Seals, downloads the bundle, verifies it offline and reads the content back as the recipient. */
+async function sealAndRead(journal: Journal): Promise<{ content: Buffer; bundle: ProofBundle }> {
+  const { sessions } = platform.client;
+  const { sessionId } = await sealRecording({ sessions, journal });
+  await waitForState(sessions, sessionId, 'sealed', { timeoutMs: 10_000 });
+  const response = await sessions.getBundle({ params: { sessionId }, query: { chunks: '0' } });
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  expect(await verifyBundle(bytes, { policy: await platform.policy() })).toMatchObject({ ok: true });
+  const bundle = parseProofBundle(bytes);
+  const secret = await openSecret(bundle.manifest, reader);
+  return {
+    content: Buffer.concat(await Array.fromAsync(readSession({ sessions, manifest: bundle.manifest, secret }))),
+    bundle,
+  };
+}
+
+async function expected(size: number): Promise<Buffer> {
+  return Buffer.concat(await Array.fromAsync(sourceFrom(0, size)));
+}
+
+describe('a recording', () => {
+  test('is sealed, verified offline, and read back by its recipient', async () => {
+    const participant = await openEd25519Signer(createEd25519Seed());
+    const participants = [{ signingKey: toHex(participant.publicKey), encryptionKey: reader.publicKey }];
+    await using journal = await startJournal({ participants, recipients: [], labels: ['nightly'] });
+    const progress: number[] = [];
+    await record(journal, SIZE, { onProgress: ({ acknowledgedCount }) => progress.push(acknowledgedCount) });
+    expect(progress.at(-1)).toBe(21);
+    expect(journal.pending).toEqual([]);
+    const { content, bundle } = await sealAndRead(journal);
+    expect(content.equals(await expected(SIZE))).toBe(true);
+    expect(bundle.manifest).toMatchObject({ chunkCount: 21, plainBytes: SIZE, labels: ['nightly'], participants });
+    expect(bundle.anchor).toBeNull();
+  });
+
+  test('the same seal again is the same, and a signature of a participant goes with it', async () => {
+    const participant = await openEd25519Signer(createEd25519Seed());
+    await using journal = await startJournal({ participants: [{ signingKey: toHex(participant.publicKey) }] });
+    await record(journal, 10);
+    const { sessions } = platform.client;
+    const first = await sealRecording({ sessions, journal, participants: [participant] });
+    const second = await sealRecording({ sessions, journal, participants: [participant] });
+    expect(second.seal?.manifestHash).toBe(first.seal?.manifestHash);
+    const { bundle } = await sealAndRead(journal);
+    expect(bundle.signatures.participants).toHaveLength(1);
+  });
+
+  test('nothing is sealed that is empty', async () => {
+    await using journal = await startJournal();
+    const sealing = sealRecording({ sessions: platform.client.sessions, journal });
+    await expect(sealing).rejects.toMatchObject({ code: 'RECORDING_EMPTY' });
+  });
+
+  test('a recorder told to stop stops, and goes on later', async () => {
+    await using journal = await startJournal();
+    const stop = new AbortController();
+    const onProgress = (): void => stop.abort(new Error('enough'));
+    await expect(record(journal, SIZE, { signal: stop.signal, onProgress })).rejects.toThrow();
+    expect(journal.chunkCount).toBe(1);
+    await record(journal, SIZE);
+    expect((await sealAndRead(journal)).content.equals(await expected(SIZE))).toBe(true);
+  });
+});
+
+describe('when the platform goes away', () => {
+  test('the recorder goes on cutting, sends what is pending when it is back, and nothing is lost', async () => {
+    await using journal = await startJournal();
+    await record(journal, CHUNK);
+    await platform.stopSessions();
+    let restarted: Promise<void> | undefined;
+    const onRetry = (): void => {
+      if (journal.chunkCount > 5) restarted ??= platform.startSessions();
+    };
+    await record(journal, SIZE, { onRetry });
+    await restarted;
+    expect((await sealAndRead(journal)).content.equals(await expected(SIZE))).toBe(true);
+  });
+
+  test('the source waits once as many chunks are pending as may be, and a recorder told to give up does', async () => {
+    await using journal = await startJournal();
+    await record(journal, CHUNK);
+    await platform.stopSessions();
+    const giving = record(journal, SIZE, { pendingMax: 3, giveUpAfterMs: 300 });
+    await expect(giving).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+    expect(journal.pending).toHaveLength(3);
+    const sealing = sealRecording({ sessions: platform.client.sessions, journal });
+    await expect(sealing).rejects.toMatchObject({ code: 'RECORDING_INCOMPLETE' });
+    await platform.startSessions();
+    await record(journal, SIZE);
+    expect(journal.chunkCount).toBe(21);
+  });
+
+  test('a refusal for good ends a recording whose source stands still', async () => {
+    await using journal = await startJournal();
+    await record(journal, CHUNK);
+    await sealRecording({ sessions: platform.client.sessions, journal });
+    async function* still(): AsyncGenerator<Uint8Array> {
+      yield new Uint8Array(CHUNK);
+      await new Promise(() => undefined);
+    }
+    const { sessions } = platform.client;
+    const recording = recordStream(still(), { sessions, journal, chunkBytes: CHUNK });
+    await expect(recording).rejects.toMatchObject({ code: 'SESSION_STATE_INVALID' });
+  });
+});
+
+describe('when the recorder is killed', () => {
+  const script = fileURLToPath(new URL('recorder-process.ts', import.meta.url));
+  type Recorder = ChildProcessByStdio<null, Readable, Readable>;
+
+  function startRecorder(folder: string): Recorder {
+    const { sessionsUrl, token } = platform;
+    const args = ['--conditions=source', '--no-warnings', script, folder, sessionsUrl, token, String(KILLED_SIZE)];
+    return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  /** Lets it write `lines` lines, then kills it; false when it was done before. */
+  async function killAfter(recorder: Recorder, lines: number): Promise<boolean> {
+    let seen = 0;
+    let text = '';
+    recorder.stdout.on('data', (data: Buffer) => {
+      text += data.toString();
+      seen = text.split('\n').length - 1;
+      if (seen >= lines) recorder.kill('SIGKILL');
+    });
+    let failure = '';
+    recorder.stderr.on('data', (data: Buffer) => (failure += data.toString()));
+    const [code, signal] = (await once(recorder, 'close')) as [number | null, string | null];
+    if (code !== 0 && signal !== 'SIGKILL') throw new Error(`the recorder failed: ${failure}`);
+    return signal === 'SIGKILL';
+  }
+
+  test('at any moment, the next one goes on from the journal and the content is whole', async () => {
+    const journal = await startJournal();
+    const folder = join(platform.folder, `journal-${journals - 1}`);
+    await journal[Symbol.asyncDispose]();
+    let kills = 0;
+    for (let round = 0; await killAfter(startRecorder(folder), 1 + ((round * 5) % 9)); round++) kills++;
+    expect(kills).toBeGreaterThan(3);
+    await using finished = await Journal.open(folder);
+    expect([finished.pending, finished.plainBytes]).toEqual([[], KILLED_SIZE]);
+    expect((await sealAndRead(finished)).content.equals(await expected(KILLED_SIZE))).toBe(true);
+  });
+});
