@@ -31,7 +31,41 @@ export function openApiOptions(api: Api, version: string): FastifyDynamicSwagger
       },
     },
     exposeHeadRoutes: false,
+    transform: ({ schema, url }) => ({
+      schema: documentedSchema(schema, restName(api, url)),
+      url: url.replace(/\*$/, `:${restName(api, url)}`),
+    }),
   };
+}
+
+/** What `{+name}` calls the rest of the path that Fastify knows as `*`. */
+function restName({ operations }: Api, url: string): string {
+  const operation = Object.values(operations).find(({ path }) => path.replace(/\{\+\w+\}$/, '*') === url);
+  return /\{\+(\w+)\}$/.exec(operation?.path ?? '')?.[1] ?? 'path';
+}
+
+/** The route's schema as the document shows it: what only the validator reads is left out. */
+function documentedSchema(schema: FastifySchema, rest: string): FastifySchema {
+  const { params } = schema;
+  const renamed = params ? { params: renameRest(params, rest) } : {};
+  return documented({ ...schema, ...renamed }) as FastifySchema;
+}
+
+function renameRest(params: { properties?: object; required?: string[] }, rest: string): object {
+  const name = (key: string) => (key === '*' ? rest : key);
+  const properties = Object.entries(params.properties ?? {}).map(([key, value]) => [name(key), value as unknown]);
+  return { ...params, properties: Object.fromEntries(properties), required: (params.required ?? []).map(name) };
+}
+
+/** A discriminator over inline schemas helps ajv alone (OpenAPI 3.1 §4.8.25); binary bodies are text to a document. */
+function documented(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(documented);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([key]) => key !== 'discriminator' || !('oneOf' in value));
+  const isBinary = 'format' in value && value.format === 'binary';
+  return Object.fromEntries(
+    entries.map(([key, member]) => [key, isBinary && key === 'type' ? 'string' : documented(member)]),
+  );
 }
 
 /** The service's own tag, and those its operations name. */
