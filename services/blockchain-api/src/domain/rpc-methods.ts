@@ -9,12 +9,10 @@ const operators: readonly Role[] = ['operator', 'admin', 'service'];
 /** Reads of the Ethereum execution API, with its filters. Methods that sign with a node's own keys are not offered. */
 const publicMethods = [
   'eth_accounts',
-  'eth_baseFee',
   'eth_blobBaseFee',
   'eth_blockNumber',
   'eth_call',
   'eth_chainId',
-  'eth_config',
   'eth_createAccessList',
   'eth_estimateGas',
   'eth_feeHistory',
@@ -36,16 +34,11 @@ const publicMethods = [
   'eth_getTransactionByHash',
   'eth_getTransactionCount',
   'eth_getTransactionReceipt',
-  'eth_getUncleByBlockHashAndIndex',
-  'eth_getUncleByBlockNumberAndIndex',
   'eth_getUncleCountByBlockHash',
   'eth_getUncleCountByBlockNumber',
   'eth_maxPriorityFeePerGas',
   'eth_newBlockFilter',
   'eth_newFilter',
-  'eth_newPendingTransactionFilter',
-  'eth_protocolVersion',
-  'eth_simulateV1',
   'eth_syncing',
   'eth_uninstallFilter',
   'net_listening',
@@ -58,16 +51,11 @@ const publicMethods = [
 const methods: ReadonlyMap<string, MethodAccess> = new Map<string, MethodAccess>([
   ...publicMethods.map((method) => [method, 'public'] as const),
   ['eth_sendRawTransaction', 'authenticated'],
-  ...['debug_getRawBlock', 'debug_getRawHeader', 'debug_getRawReceipts', 'debug_getRawTransaction'].map(
-    (method) => [method, operators] as const,
-  ),
-  ...['debug_traceBlockByHash', 'debug_traceBlockByNumber', 'debug_traceCall', 'debug_traceTransaction'].map(
-    (method) => [method, operators] as const,
-  ),
-  ...['txpool_content', 'txpool_contentFrom', 'txpool_inspect', 'txpool_status'].map(
-    (method) => [method, operators] as const,
-  ),
+  ['txpool_status', operators],
 ]);
+
+/** Every method somebody may call. */
+export const offeredMethods: readonly string[] = [...methods.keys()];
 
 export type MethodVerdict = 'allowed' | 'unknown' | 'needs-token' | 'needs-role';
 

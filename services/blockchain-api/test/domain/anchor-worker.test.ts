@@ -92,14 +92,13 @@ async function openQueue(key = platform.anchorer.privateKey): Promise<Queue> {
   };
 }
 
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 20_000, interval: 10 });
+
 async function settledAs(queue: Queue, contents: readonly RegistrationContent[], status: string): Promise<void> {
-  await vi.waitFor(
-    () => {
-      const statuses = contents.map(({ sessionId }) => queue.anchors.find(sessionId)?.status);
-      expect(new Set(statuses)).toEqual(new Set([status]));
-    },
-    { timeout: 15_000, interval: 10 },
-  );
+  await eventually(() => {
+    const statuses = contents.map(({ sessionId }) => queue.anchors.find(sessionId)?.status);
+    expect(new Set(statuses)).toEqual(new Set([status]));
+  });
 }
 
 /** How often the contract registered the session, by its own events. */
@@ -141,18 +140,18 @@ test('two hundred anchors: one transaction each, far fewer requests and syncs', 
 describe('a fault at any write', () => {
   /** The chain, with one method failing the first `times`; `after` it took effect, or before. */
   function faulty(method: 'submit' | 'findReceipts' | 'countTransactions', when: 'before' | 'after', times: number) {
-    let left = times;
+    const failures: string[] = [];
     const fail = () => {
-      left -= 1;
+      failures.push(method);
       throw commonError('DEPENDENCY_UNAVAILABLE', `${method} failed ${when}`);
     };
     const wrapped = async (...args: never[]): Promise<never> => {
-      if (left > 0 && when === 'before') fail();
+      if (failures.length < times && when === 'before') fail();
       const result = await (chain[method] as (...args: never[]) => Promise<never>)(...args);
-      if (left > 0) fail();
+      if (failures.length < times) fail();
       return result;
     };
-    return { ...chain, [method]: wrapped };
+    return { ...chain, [method]: wrapped, failures };
   }
 
   const cases = [
@@ -168,10 +167,11 @@ describe('a fault at any write', () => {
     const contents = Array.from({ length: 20 }, newRegistration);
     for (const content of contents) await queue.anchors.create(content);
     const before = await nonceOf(queue);
-    const worker = queue.start(faulty(method, when, 2));
-    await vi.waitFor(() => expect(worker.fault?.message).toContain(`${method} failed ${when}`));
+    const through = faulty(method, when, 2);
+    const worker = queue.start(through);
     await settledAs(queue, contents, 'confirmed');
-    await vi.waitFor(() => expect(worker.fault).toBeUndefined());
+    expect(through.failures).toHaveLength(2);
+    await eventually(() => expect(worker.fault).toBeUndefined());
     expect((await nonceOf(queue)) - before).toBe(20);
     await expectExactlyOnce(contents);
   });
@@ -200,7 +200,7 @@ describe('what another process left', () => {
     const signed = queue.signer.sign(20_251, nonce, content);
     await queue.anchors.markSubmitted(new Map([[content.sessionId, signed]]));
     await chain.submit([signed.rawTransaction], signal);
-    await vi.waitFor(async () => expect(await nonceOf(queue)).toBe(nonce + 1));
+    await eventually(async () => expect(await nonceOf(queue)).toBe(nonce + 1));
     queue.start();
     await settledAs(queue, [content], 'confirmed');
     expect(await nonceOf(queue)).toBe(nonce + 1);
@@ -214,7 +214,7 @@ describe('what another process left', () => {
     const nonce = await nonceOf(queue);
     await queue.anchors.markSubmitted(new Map([[content.sessionId, queue.signer.sign(20_251, nonce, content)]]));
     await chain.submit([queue.signer.sign(20_251, nonce, other).rawTransaction], signal);
-    await vi.waitFor(async () => expect(await nonceOf(queue)).toBe(nonce + 1));
+    await eventually(async () => expect(await nonceOf(queue)).toBe(nonce + 1));
     queue.start();
     await settledAs(queue, [content], 'confirmed');
     expect(queue.anchors.find(content.sessionId)).toMatchObject({ attempts: 2 });
@@ -238,7 +238,7 @@ describe('what another process left', () => {
     await queue.anchors.create(content);
     await queue.anchors.bindChain({ chainId: 1, genesisHash: `0x${'00'.repeat(32)}` });
     const worker = queue.start();
-    await vi.waitFor(() => expect(worker.fault).toMatchObject({ code: 'ANCHOR_CHAIN_CHANGED' }));
+    await eventually(() => expect(worker.fault).toMatchObject({ code: 'ANCHOR_CHAIN_CHANGED' }));
     expect(queue.anchors.find(content.sessionId)).toMatchObject({ status: 'queued', attempts: 0 });
   });
 });
@@ -249,7 +249,7 @@ describe('what the contract refuses', () => {
     const content = newRegistration();
     const nonce = await nonceOf(queue);
     await chain.submit([queue.signer.sign(20_251, nonce, content).rawTransaction], signal);
-    await vi.waitFor(async () => expect(await nonceOf(queue)).toBe(nonce + 1));
+    await eventually(async () => expect(await nonceOf(queue)).toBe(nonce + 1));
     await queue.anchors.create(content);
     queue.start();
     await settledAs(queue, [content], 'confirmed');
@@ -263,7 +263,7 @@ describe('what the contract refuses', () => {
     const nonce = await nonceOf(queue);
     const other = { ...content, chunkCount: content.chunkCount + 1 };
     await chain.submit([queue.signer.sign(20_251, nonce, other).rawTransaction], signal);
-    await vi.waitFor(async () => expect(await nonceOf(queue)).toBe(nonce + 1));
+    await eventually(async () => expect(await nonceOf(queue)).toBe(nonce + 1));
     await queue.anchors.create(content);
     queue.start();
     await settledAs(queue, [content], 'failed');

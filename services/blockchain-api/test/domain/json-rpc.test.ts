@@ -49,9 +49,9 @@ describe('who may call what', () => {
     ['eth_getLogs', undefined, undefined],
     ['eth_sendRawTransaction', undefined, -32001],
     ['eth_sendRawTransaction', ['user'], undefined],
-    ['txpool_content', undefined, -32001],
-    ['debug_traceTransaction', ['user', 'recorder', 'auditor'], -32001],
-    ['debug_traceTransaction', ['operator'], undefined],
+    ['txpool_status', undefined, -32001],
+    ['txpool_status', ['user', 'recorder', 'auditor'], -32001],
+    ['txpool_status', ['operator'], undefined],
   ];
   test.each(cases)('%s with %o', async (method, roles, code) => {
     const given = context(roles);

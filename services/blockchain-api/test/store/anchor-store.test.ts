@@ -82,28 +82,28 @@ describe('create', () => {
 
 describe('the life of a record', () => {
   test('statuses follow each other, and the lists with them', async () => {
-    const contents = Array.from({ length: 3 }, newRegistration);
+    const contents = [newRegistration(), newRegistration(), newRegistration()] as const;
     for (const content of contents) await anchors.create(content);
-    const ids = contents.map(({ sessionId }) => sessionId);
-    expect((await anchors.listQueued(2)).map(({ sessionId }) => sessionId)).toEqual(ids.slice(0, 2));
+    const [one, two, three] = contents.map(({ sessionId }) => sessionId) as [string, string, string];
+    expect((await anchors.listQueued(2)).map(({ sessionId }) => sessionId)).toEqual([one, two]);
     // Nonces need not follow the order of arrival: one that was signed anew comes later.
     await anchors.markSubmitted(
       new Map([
-        [ids[0] as string, signed(9)],
-        [ids[1] as string, signed(4)],
+        [one, signed(9)],
+        [two, signed(4)],
       ]),
     );
     expect((await anchors.listSubmitted()).map(({ signed }) => signed?.nonce)).toEqual([4, 9]);
     await anchors.settle(
       new Map([
-        [ids[0] as string, { kind: 'confirmed', placement }],
-        [ids[1] as string, { kind: 'requeued' }],
+        [one, { kind: 'confirmed', placement }],
+        [two, { kind: 'requeued' }],
       ]),
     );
-    const record = anchors.find(ids[0] as string);
+    const record = anchors.find(one);
     expect(record).toMatchObject({ status: 'confirmed', attempts: 1, ...placement });
     expect(record).not.toHaveProperty('signed');
-    expect((await anchors.listQueued(9)).map(({ sessionId }) => sessionId)).toEqual(ids.slice(1));
+    expect((await anchors.listQueued(9)).map(({ sessionId }) => sessionId)).toEqual([two, three]);
     expect(anchors.waitingCount).toBe(2);
   });
 
