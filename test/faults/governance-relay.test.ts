@@ -19,6 +19,11 @@ import { openTestChain, startTestBlockchainApi, type TestChain } from '../suppor
 import { newWallet } from '../support/governance.ts';
 
 const voters = Array.from({ length: 8 }, newWallet);
+const voterAt = (index: number): Wallet => {
+  const voter = voters[index];
+  if (voter === undefined) throw new RangeError(`There is no voter ${index}.`);
+  return voter;
+};
 const relayer = newWallet();
 const clock = systemClock();
 const calls: ProposalCall[] = [
@@ -35,9 +40,16 @@ beforeAll(async () => {
   chain = await openTestChain({ genesis: { members, superQuorumNumerator: 100 } });
   blockchainApi = await startTestBlockchainApi(chain);
   client = new ChainClient(new Rpc({ baseUrl: blockchainApi.url, issueToken: chain.identity.issuerFor('governance') }));
-  await send(voters[0] as Wallet, encodePropose(calls, description));
-  const startedAt = Date.now();
-  await vi.waitFor(() => expect(Date.now() - startedAt).toBeGreaterThan(2_000), { timeout: 5_000 });
+  await send(voterAt(0), encodePropose(calls, description));
+  await using reader = await openRelay(join(chain.folder, 'start'));
+  await vi.waitFor(
+    async () => {
+      await reader.indexer.sync();
+      const voteStart = reader.index.findProposal(proposal)?.voteStart ?? Number.POSITIVE_INFINITY;
+      expect(Math.floor(Date.now() / 1000)).toBeGreaterThan(voteStart);
+    },
+    { timeout: 10_000, interval: 50 },
+  );
 });
 afterAll(async () => {
   await blockchainApi?.[Symbol.asyncDispose]();
@@ -137,7 +149,7 @@ const steps: Step[] = [
   'note of the end',
 ];
 
-test.each(steps.map((step, i) => [step, voters[i + 1] as Wallet] as const))(
+test.each(steps.map((step, i) => [step, voterAt(i + 1)] as const))(
   'a relay that dies at: %s, neither loses the vote nor counts it twice',
   async (step, voter) => {
     const folder = join(chain.folder, `relay ${step}`);

@@ -24,7 +24,7 @@ export async function startTestPlatform(env: Environment = {}): Promise<TestPlat
     dataDir,
     [Symbol.asyncDispose]: async () => {
       await platform[Symbol.asyncDispose]();
-      await rm(dataDir, { recursive: true });
+      await rm(dataDir, { recursive: true, force: true });
     },
   };
 }
