@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { AppError } from '../errors.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, type ConfigSchema, type Environment, loadConfig } from './config.ts';
@@ -54,6 +54,7 @@ export async function startService<S extends ConfigSchema>(
     logger,
     clock: parts.clock ?? systemClock(),
   });
+  const unused = trackUnused(service.app.server);
   try {
     await service.app.listen({ host: config.host, port: config.port });
   } catch (error) {
@@ -67,7 +68,7 @@ export async function startService<S extends ConfigSchema>(
   return {
     name: options.name,
     url,
-    [Symbol.asyncDispose]: () => (closing ??= drainAndClose(service, config, logger)),
+    [Symbol.asyncDispose]: () => (closing ??= drainAndClose(service, unused, config, logger)),
   };
 }
 
@@ -77,17 +78,42 @@ function portError(name: string, config: ServiceConfig, error: unknown): unknown
   return new AppError('PORT_IN_USE', message, { cause: error });
 }
 
+const idleSweepMs = 20;
+
+/** Connections that have not brought a request yet. */
+function trackUnused(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', (request) => unused.delete(request.socket));
+  return unused;
+}
+
 /** Readiness off, then the listener, then running requests up to the time-out, then what is under the app. */
-async function drainAndClose(service: OpenService, config: ServiceConfig, logger: Logger): Promise<void> {
+async function drainAndClose(
+  service: OpenService,
+  unused: ReadonlySet<Socket>,
+  config: ServiceConfig,
+  logger: Logger,
+): Promise<void> {
   service.app.readiness.drain();
   if (config.drainDelayMs > 0) await systemClock().sleep(config.drainDelayMs);
   const force = setTimeout(() => {
     logger.warn({ drainTimeoutMs: config.drainTimeoutMs }, 'requests still run: their connections are cut');
     service.app.server.closeAllConnections();
   }, config.drainTimeoutMs);
+  // A connection is idle only once its last request is answered, which may be after the listener closed; one that
+  // never brought a request is not idle in Node's eyes, and nothing would ever close it.
+  const sweep = setInterval(() => {
+    service.app.server.closeIdleConnections();
+    for (const socket of unused) socket.destroy();
+  }, idleSweepMs);
   try {
     await service.app.close();
   } finally {
+    clearInterval(sweep);
     clearTimeout(force);
     await service[Symbol.asyncDispose]();
   }
