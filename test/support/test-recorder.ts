@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { NewSession, Seal, Session } from '@lucid/common/apis/sessions-schemas';
+import type { NewSession, Seal, Session as SessionView } from '@lucid/common/apis/sessions-schemas';
 import { toHex } from '@lucid/common/formats/bytes';
 import {
   type ChunkHeader,
@@ -12,9 +12,8 @@ import { createEd25519Seed, type Ed25519Signer, openEd25519Signer } from '@lucid
 import { encodeManifest, type Manifest, signManifest } from '@lucid/common/formats/manifest';
 import { computeRootHash } from '@lucid/common/formats/merkle';
 import { sessionJoinMessage } from '@lucid/common/formats/session-join';
-import type { Static } from 'typebox';
 
-export type SessionView = Static<typeof Session>;
+export type { SessionView };
 
 /** A chunk ready to send. */
 export interface TestChunk {
@@ -50,7 +49,7 @@ export class TestRecorder {
     return toHex(this.signer.publicKey);
   }
 
-  newSession(changes: Partial<Static<typeof NewSession>> = {}): Static<typeof NewSession> {
+  newSession(changes: Partial<NewSession> = {}): NewSession {
     return { recorderKey: this.key, policyHash: 'ab'.repeat(32), retention: { retainForSec: 86_400 }, ...changes };
   }
 
@@ -120,7 +119,7 @@ export class TestRecorder {
     };
   }
 
-  async seal(manifest: Manifest): Promise<Static<typeof Seal>> {
+  async seal(manifest: Manifest): Promise<Seal> {
     return { manifest, recorderSignature: await signManifest(encodeManifest(manifest), this.signer) };
   }
 }

@@ -187,7 +187,7 @@ describe('sealing', () => {
     const params = { sessionId };
     const session = await client.joinSession({ params, body: await recorder.join(sessionId, 'user-1') });
     const chunks = await recorder.chunks(sessionId, 1);
-    await put(client, sessionId, chunks[0] as never);
+    await put(client, sessionId, chunks[0]);
     const manifest = recorder.manifest(session, chunks);
     const body = await recorder.seal(manifest);
     const bytes = encodeManifest(manifest);

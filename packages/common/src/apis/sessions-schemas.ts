@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 import { EthereumAddress, Hash32, pageQuery, strictObject, Timestamp, Uint64, Uuid } from './schemas.ts';
 
 export const Ed25519Key = Type.String({
@@ -29,11 +29,13 @@ export const SessionState = Type.Union(
       'sealed: the ledger has it, the chain is to take it; anchored: the chain has it',
   },
 );
+export type SessionState = Static<typeof SessionState>;
 
 export const Participant = strictObject({
   signingKey: Ed25519Key,
   encryptionKey: Type.Optional(X25519Key),
 });
+export type Participant = Static<typeof Participant>;
 
 export const Retention = strictObject(
   {
@@ -44,6 +46,7 @@ export const Retention = strictObject(
   },
   { description: 'Counted from the seal' },
 );
+export type Retention = Static<typeof Retention>;
 
 const Label = Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
 
@@ -61,6 +64,7 @@ export const NewSession = strictObject({
   retention: Retention,
   labels: Type.Optional(Type.Array(Label, { maxItems: 16, default: [] })),
 });
+export type NewSession = Static<typeof NewSession>;
 
 const ChunkProgress = strictObject({
   durableSeq: Type.Integer({
@@ -120,17 +124,20 @@ export const Session = strictObject({
     ),
   ),
 });
+export type Session = Static<typeof Session>;
 
 export const Join = strictObject({
   publicKey: Ed25519Key,
   signature: Ed25519Signature,
 });
+export type Join = Static<typeof Join>;
 
 export const StoredChunk = strictObject({
   chunkIndex: ChunkIndex,
   headerHash: Hash32,
   durableSeq: Type.Integer({ minimum: -1 }),
 });
+export type StoredChunk = Static<typeof StoredChunk>;
 
 export const ChunkHeaderView = strictObject({
   chunkIndex: ChunkIndex,
@@ -163,6 +170,7 @@ export const Seal = strictObject({
   recorderSignature: Ed25519Signature,
   participantSignatures: Type.Optional(Type.Array(ParticipantSignature, { maxItems: 32, default: [] })),
 });
+export type Seal = Static<typeof Seal>;
 
 export const SealedManifest = strictObject({
   manifest: Manifest,

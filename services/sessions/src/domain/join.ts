@@ -1,12 +1,9 @@
-import type { Join as JoinSchema } from '@lucid/common/apis/sessions-schemas';
+import type { Join } from '@lucid/common/apis/sessions-schemas';
 import { parseHex } from '@lucid/common/formats/bytes';
 import { isEd25519Signature } from '@lucid/common/formats/ed25519';
 import { sessionJoinMessage } from '@lucid/common/formats/session-join';
-import type { Static } from 'typebox';
 import { sessionError } from '../errors.ts';
 import { hasPlace, type SessionRecord } from './session.ts';
-
-export type Join = Static<typeof JoinSchema>;
 
 /**
  * Holds a join to the session: the key has a place there, and whoever holds it means this caller.

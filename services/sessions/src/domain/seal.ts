@@ -1,15 +1,14 @@
-import type { Seal as SealSchema } from '@lucid/common/apis/sessions-schemas';
+import type { Seal as SealRequest } from '@lucid/common/apis/sessions-schemas';
 import { isAppError } from '@lucid/common/errors';
 import { parseUtf8, toHex, utf8 } from '@lucid/common/formats/bytes';
 import { canonicalJsonText, encodeCanonicalJson } from '@lucid/common/formats/canonical-json';
 import { type Manifest, manifestHash, parseManifest, verifyManifestSignature } from '@lucid/common/formats/manifest';
 import type { AnchorProof } from '@lucid/common/formats/proof-bundle';
-import type { Static } from 'typebox';
 import { sessionError } from '../errors.ts';
 import type { ChunkTree } from './chunk-tree.ts';
 import { requireState, type SessionRecord } from './session.ts';
 
-export type SealRequest = Static<typeof SealSchema>;
+export type { SealRequest };
 
 /** What is kept of a seal: the signed manifest, then the ledger's receipt, then the anchor's proof. */
 export interface SealRecord {

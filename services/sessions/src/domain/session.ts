@@ -1,20 +1,15 @@
 import type {
-  NewSession as NewSessionSchema,
-  Participant as ParticipantSchema,
-  Retention as RetentionSchema,
-  SessionState as SessionStateSchema,
-  Session as SessionViewSchema,
+  NewSession,
+  Participant,
+  Retention,
+  SessionState,
+  Session as SessionView,
 } from '@lucid/common/apis/sessions-schemas';
 import { ownerAddressOf } from '@lucid/common/formats/ids';
 import { formatTime } from '@lucid/common/runtime/clock';
-import type { Static } from 'typebox';
 import { sessionError } from '../errors.ts';
 
-export type SessionState = Static<typeof SessionStateSchema>;
-export type SessionView = Static<typeof SessionViewSchema>;
-export type NewSession = Static<typeof NewSessionSchema>;
-export type Participant = Static<typeof ParticipantSchema>;
-type Retention = Static<typeof RetentionSchema>;
+export type { SessionView };
 
 /** A key whose place was taken, and by whom. */
 export interface Member {
