@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { encodeCompactRange, parseCompactRange } from '@lucid/common/formats/compact-range';
-import { encodeEntryBundle, parseEntryBundle } from '@lucid/common/formats/tiles';
+import { parseEntryBundle } from '@lucid/common/formats/tiles';
 import { type Batch, createBatch, type KeyValueStore } from '@lucid/common/storage/kv';
 import { concatKey, parseUint64be, prefixRange, uint64be } from '@lucid/common/storage/prefix';
 import type { KeyedAppend, LogCommit, LogStore, TreeState } from '../domain/log-store.ts';
@@ -46,7 +46,7 @@ export class LevelLogStore implements LogStore {
 
   async commit(commit: LogCommit): Promise<void> {
     const batch = createBatch();
-    batch.put(concatKey(recordPrefix, commit.firstIndex), encodeEntryBundle(commit.entries));
+    batch.put(concatKey(recordPrefix, commit.firstIndex), encodeRecord(commit.entries));
     for (const { level, index, hashes } of commit.tiles) batch.put(concatKey(tilePrefix(level), index), hashes);
     for (const { level, index, hash } of commit.tileRoots) batch.put(concatKey(rootPrefix(level), index), hash);
     for (const [offset, hash] of commit.leafHashes.entries()) {
@@ -65,7 +65,7 @@ export class LevelLogStore implements LogStore {
     for await (const [key, value] of this.#store.range(range)) {
       const start = parseUint64be(key, recordPrefix.length);
       const record = parseEntryBundle(value, entriesPerRecordMax);
-      entries.push(...record.slice(Math.max(0, first - start), end - start));
+      for (const entry of record.slice(Math.max(0, first - start), end - start)) entries.push(entry);
     }
     assert.equal(entries.length, count, `entries ${first} to ${end} are stored`);
     return entries;
@@ -109,6 +109,18 @@ export class LevelLogStore implements LogStore {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store.close();
   }
+}
+
+/** The entries as a bundle of any number of them, in one allocation. */
+function encodeRecord(entries: readonly Uint8Array[]): Uint8Array {
+  const record = Buffer.allocUnsafe(entries.reduce((size, entry) => size + 2 + entry.length, 0));
+  let offset = 0;
+  for (const entry of entries) {
+    offset = record.writeUInt16BE(entry.length, offset);
+    record.set(entry, offset);
+    offset += entry.length;
+  }
+  return record;
 }
 
 function leafKey(leafHash: Uint8Array, leafIndex: number): Uint8Array {

@@ -1,0 +1,159 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openCheckpoint } from '@lucid/common/formats/checkpoint';
+import { leafHash, verifyConsistency } from '@lucid/common/formats/merkle';
+import { parseVerifierKey } from '@lucid/common/formats/note';
+import { parseTlogProof, verifyTlogProof } from '@lucid/common/formats/tlog-proof';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestLogKey, openTestLedger, openTestLog, type TestLedger } from '../../../../test/support/ledger.ts';
+import { getEntry } from '../../src/domain/entries.ts';
+import type { Log, PublishedCheckpoint } from '../../src/domain/log.ts';
+import { consistencyProof, encodeReceipt, rootAt } from '../../src/domain/proofs.ts';
+import { verifyLog } from '../../src/domain/verify-log.ts';
+import { type Fault, FaultyStore } from '../support/faulty-store.ts';
+
+const key = createTestLogKey();
+const verifiers = [parseVerifierKey(key.verifierKey)];
+function requireConsistent(log: Log, older: PublishedCheckpoint, newer: PublishedCheckpoint): void {
+  const [oldSize, newSize] = [older.treeSize, newer.treeSize];
+  const proof = consistencyProof(log.tree, oldSize, newSize);
+  verifyConsistency({ oldSize, newSize, oldRoot: older.rootHash, newRoot: newer.rootHash, proof });
+}
+
+const entry = (text: string): Uint8Array => Buffer.from(text);
+
+describe('Log', () => {
+  let folder: string;
+  let log: Log;
+  let commits: number[];
+  const open = (): Promise<Log> => openTestLog(folder, key, {}, { committed: (count) => void commits.push(count) });
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lucid-log-'));
+    commits = [];
+    log = await open();
+  });
+  afterEach(async () => {
+    await log[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+  });
+
+  test('a new log publishes the empty tree', async () => {
+    const { treeSize, rootHash } = await openCheckpoint(log.published.note, verifiers);
+    expect(treeSize).toBe(0);
+    expect(Buffer.from(rootHash).toString('hex')).toBe(
+      'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+    );
+  });
+
+  test('appends in the order they came share few commits, each entry with a receipt that verifies', async () => {
+    const appended = await Promise.all(
+      Array.from({ length: 1000 }, (_, index) => log.append({ entries: [entry(`e${index}`)] })),
+    );
+    expect(appended.map(({ firstIndex }) => firstIndex)).toEqual(Array.from({ length: 1000 }, (_, index) => index));
+    expect(commits.length).toBeLessThan(20);
+    expect(commits.reduce((sum, count) => sum + count)).toBe(1000);
+    const checkpoint = await log.publishedFor(1000);
+    for (const leafIndex of [0, 255, 256, 999]) {
+      const receipt = parseTlogProof(encodeReceipt(log.tree, leafIndex, checkpoint));
+      await verifyTlogProof(receipt, leafHash(entry(`e${leafIndex}`)), verifiers);
+    }
+    expect(await verifyLog(log)).toMatchObject({ isValid: true, treeSize: 1000, tileCount: 3, problems: [] });
+  });
+
+  test('opens again as it was, in the middle of a tile and across tiles', async () => {
+    for (const count of [1, 254, 1, 300, 70_000]) {
+      await log.append({ entries: Array.from({ length: count }, (_, index) => entry(`${count}/${index}`)) });
+      const checkpoint = await log.publishedFor(log.treeSize);
+      await log[Symbol.asyncDispose]();
+      log = await open();
+      expect(log.published).toEqual(checkpoint);
+      expect(Buffer.compare(rootAt(log.tree, log.treeSize), checkpoint.rootHash)).toBe(0);
+    }
+    expect((await getEntry(log, 255)).entry).toEqual(entry('1/0'));
+    expect((await getEntry(log, 556 + 69_999)).entry).toEqual(entry('70000/69999'));
+    await expect(getEntry(log, log.treeSize)).rejects.toMatchObject({ code: 'LEDGER_ENTRY_NOT_FOUND' });
+  });
+
+  test('every published checkpoint is consistent with the ones before', async () => {
+    let older: PublishedCheckpoint | undefined;
+    for (let round = 0; round < 20; round += 1) {
+      await Promise.all(Array.from({ length: round + 1 }, () => log.append({ entries: [entry(`r${round}`)] })));
+      const newer = await log.publishedFor(log.treeSize);
+      if (older) requireConsistent(log, older, newer);
+      older = newer;
+    }
+    expect(older?.treeSize).toBe(210);
+  });
+
+  describe('Idempotency-Key', () => {
+    const request = { entries: [entry('a'), entry('b')], key: { subject: 'sessions', text: 'k1' } };
+
+    test('the same entries again answer the same indexes, also after a restart', async () => {
+      const { firstIndex } = await log.append(request);
+      await log.append({ entries: [entry('between')] });
+      expect((await log.append(request)).firstIndex).toBe(firstIndex);
+      await log[Symbol.asyncDispose]();
+      log = await open();
+      expect((await log.append(request)).firstIndex).toBe(firstIndex);
+      expect(log.treeSize).toBe(3);
+    });
+
+    test('other entries under the same key are refused, and another subject has its own keys', async () => {
+      await log.append(request);
+      await expect(log.append({ ...request, entries: [entry('a')] })).rejects.toMatchObject({
+        code: 'IDEMPOTENCY_KEY_REUSED',
+        status: 422,
+      });
+      await log.append({ ...request, key: { subject: 'vm', text: 'k1' } });
+      expect(log.treeSize).toBe(4);
+    });
+
+    test('while the first is in work a second is told so', async () => {
+      const first = log.append(request);
+      await expect(log.append(request)).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_FLIGHT', status: 409 });
+      await first;
+      expect(log.treeSize).toBe(2);
+    });
+  });
+});
+
+describe.each<Fault>(['failed', 'failed but persisted'])('a write that %s', (fault) => {
+  test.each([0, 1, 7])(
+    'stops the log; it opens anew with nothing acknowledged lost and nothing twice (%i)',
+    async (at) => {
+      let disks = 0;
+      const ledger: TestLedger = await openTestLedger({
+        key,
+        wrapStore: (store) => (disks++ === 0 ? new FaultyStore(store, fault, at) : store),
+      });
+      const before = ledger.host.log.published;
+      const acknowledged = new Map<number, string>();
+      const append = async (text: string): Promise<void> => {
+        const { firstIndex } = await ledger.host.log.append({ entries: [entry(text)], key: { subject: 's', text } });
+        acknowledged.set(firstIndex, text);
+      };
+      for (let index = 0; index < at; index += 1) await append(`entry-${index}`);
+      const checkpoint = await ledger.host.log.publishedFor(at);
+      await expect(append('broken')).rejects.toMatchObject({ code: 'STORE_FAILED', status: 503 });
+      expect(() => ledger.host.log).toThrow(expect.objectContaining({ code: 'LEDGER_UNAVAILABLE' }));
+      expect((await ledger.app.inject('/readyz')).statusCode).toBe(503);
+      await ledger.host.settled();
+      const { log } = ledger.host;
+      expect(log.treeSize).toBe(at + (fault === 'failed' ? 0 : 1));
+      expect(log.published.treeSize).toBe(log.treeSize);
+      await append('broken');
+      await append('after');
+      expect(log.treeSize).toBe(at + 2);
+      for (const [leafIndex, text] of acknowledged) expect((await getEntry(log, leafIndex)).entry).toEqual(entry(text));
+      const after = await log.publishedFor(log.treeSize);
+      if (at > 0) {
+        requireConsistent(log, checkpoint, after);
+      }
+      expect(before.treeSize).toBe(0);
+      expect(await verifyLog(log)).toMatchObject({ isValid: true });
+      expect(ledger.troubles).toHaveLength(1);
+      await ledger[Symbol.asyncDispose]();
+    },
+  );
+});

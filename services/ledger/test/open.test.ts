@@ -1,0 +1,129 @@
+import { cp, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { leafHash } from '@lucid/common/formats/merkle';
+import { createBatch } from '@lucid/common/storage/kv';
+import { openLevelStore } from '@lucid/common/storage/level-store';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createTestLogKey, openTestLog } from '../../../test/support/ledger.ts';
+import type { Log } from '../src/domain/log.ts';
+import { openLogKey } from '../src/domain/log-key.ts';
+import { verifyLog } from '../src/domain/verify-log.ts';
+
+const key = createTestLogKey();
+
+describe('opening a log', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lucid-open-'));
+    await withLog((log) => grow(log, 300, 'first'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const open = (options = {}): Promise<Log> => openTestLog(folder, key, options);
+  async function withLog(work: (log: Log) => Promise<void>, options = {}): Promise<void> {
+    await using log = await open(options);
+    await work(log);
+  }
+  async function grow(log: Log, count: number, text: string): Promise<void> {
+    await log.append({ entries: Array.from({ length: count }, (_, index) => Buffer.from(`${text} ${index}`)) });
+    await log.publishedFor(log.treeSize);
+  }
+  const store = (): string => join(folder, 'store');
+  const published = (): string => join(folder, 'published');
+  const checkpoint = (): string => join(published(), 'lucid.checkpoint');
+
+  test('an older copy of the store is refused', async () => {
+    await cp(store(), join(folder, 'backup'), { recursive: true });
+    await withLog((log) => grow(log, 1, 'later'));
+    await rm(store(), { recursive: true });
+    await cp(join(folder, 'backup'), store(), { recursive: true });
+    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_STORE_BEHIND' });
+    await expect(open({ adoptStore: true })).rejects.toMatchObject({ code: 'LEDGER_STORE_BEHIND' });
+  });
+
+  test('an older copy that has grown on its own is refused', async () => {
+    await cp(folder, `${folder}-copy`, { recursive: true });
+    await withLog((log) => grow(log, 5, 'here'));
+    const copy = await openTestLog(`${folder}-copy`, key);
+    await grow(copy, 9, 'there');
+    await copy[Symbol.asyncDispose]();
+    await rm(store(), { recursive: true });
+    await cp(join(`${folder}-copy`, 'store'), store(), { recursive: true });
+    await rm(`${folder}-copy`, { recursive: true });
+    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_STORE_FORKED' });
+  });
+
+  test('an older copy of the published checkpoint beside the newest store is not a fork', async () => {
+    await cp(published(), join(folder, 'backup'), { recursive: true });
+    await withLog((log) => grow(log, 5, 'later'));
+    await cp(join(folder, 'backup'), published(), { recursive: true });
+    await withLog(async (log) => expect(log.published.treeSize).toBe(305));
+  });
+
+  test('a lost checkpoint is refused unless an operator says that it may be', async () => {
+    await rm(published(), { recursive: true });
+    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_PUBLISHED_MISSING' });
+    await withLog(async (log) => expect(log.published.treeSize).toBe(300), { adoptStore: true });
+    await withLog(async (log) => expect(log.published.treeSize).toBe(300));
+  });
+
+  test('another key or origin is refused', async () => {
+    const other = createTestLogKey();
+    await expect(openTestLog(folder, other)).rejects.toMatchObject({ code: 'LEDGER_PUBLISHED_INVALID' });
+  });
+
+  test('a write of the checkpoint that was cut off leaves the one before; damage to both is told', async () => {
+    await withLog((log) => grow(log, 1, 'second slot'));
+    await truncate(checkpoint(), 4096 + 100);
+    await withLog(async (log) => expect(log.published.treeSize).toBe(301));
+    await writeFile(checkpoint(), Buffer.alloc(8192, 1));
+    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_PUBLISHED_DAMAGED' });
+  });
+
+  test('a store that contradicts itself is refused', async () => {
+    const tileRoot = Uint8Array.of(0x41, 0, 0, 0, 0, 0, 0, 0, 0);
+    const db = await openLevelStore(store());
+    const damaged = Uint8Array.from(await db.get(tileRoot));
+    damaged[0] = (damaged[0] ?? 0) ^ 1;
+    const batch = createBatch();
+    batch.put(tileRoot, damaged);
+    await db.write(batch, { sync: true });
+    await db.close();
+    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_STORE_DAMAGED' });
+  });
+
+  test('verifying finds an entry that was changed, by its index and by the tile it is in', async () => {
+    const db = await openLevelStore(store());
+    const record = Uint8Array.of(0x01, 0, 0, 0, 0, 0, 0, 0, 0);
+    const changed = Uint8Array.from(await db.get(record));
+    changed[2] = (changed[2] ?? 0) ^ 1;
+    const batch = createBatch();
+    batch.put(record, changed);
+    await db.write(batch, { sync: true });
+    await db.close();
+    await withLog(async (log) => {
+      const report = await verifyLog(log);
+      expect(report.isValid).toBe(false);
+      expect(report.problems).toEqual([
+        'entry 0 is not found by its hash',
+        'tile 0/0 is not what its entries make it',
+        "the entries do not lead to the checkpoint's root",
+      ]);
+      expect(Buffer.compare(log.tree.readNode(0, 0), leafHash(Buffer.from('first 0')))).toBe(0);
+    });
+  });
+
+  test('a second opener of the folder is refused', async () => {
+    await withLog(async () => {
+      await expect(open()).rejects.toMatchObject({ code: 'STORE_LOCKED' });
+    });
+  });
+});
+
+test.each(['', 'not a key', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'])(
+  'the key %j is refused',
+  (pem) => {
+    expect(() => openLogKey('a/lucid/lucid', pem)).toThrow(expect.objectContaining({ code: 'LEDGER_KEY_INVALID' }));
+  },
+);

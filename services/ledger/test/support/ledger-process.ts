@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+export type LogLine = { level: string; msg: string; code?: string; url?: string };
+
+/** The ledger as it runs in production: its own process, on a free port. */
+export class LedgerProcess implements AsyncDisposable {
+  readonly lines: LogLine[] = [];
+  readonly exit: Promise<number | null>;
+  readonly #child: ChildProcess;
+  readonly #ready = Promise.withResolvers<string>();
+
+  constructor(env: Readonly<Record<string, string>>) {
+    this.#child = spawn(process.execPath, ['--conditions=source', main], {
+      env: { LEDGER_PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.exit = once(this.#child, 'exit').then(([code]) => code as number | null);
+    if (!this.#child.stdout) throw new Error('the child has no output');
+    createInterface({ input: this.#child.stdout }).on('line', (line) => {
+      const entry = JSON.parse(line) as LogLine;
+      this.lines.push(entry);
+      if (entry.url) this.#ready.resolve(entry.url);
+    });
+    void this.exit.then(() => this.#ready.reject(new Error(`the ledger ended: ${JSON.stringify(this.lines)}`)));
+    this.#ready.promise.catch(() => undefined);
+  }
+
+  /** Its address, once it listens. */
+  get ready(): Promise<string> {
+    return this.#ready.promise;
+  }
+
+  kill(signal: 'SIGKILL' | 'SIGTERM'): void {
+    this.#child.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill('SIGKILL');
+    await this.exit;
+  }
+}
