@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { Api, Operation, OperationOutput, Operations } from '../apis/api.ts';
+import { commonError } from '../apis/error-factory.ts';
 import type { Identity } from './identity.ts';
 import { routeSchema } from './openapi.ts';
 import { mismatches } from './validation.ts';
@@ -95,6 +96,7 @@ function toRoute(
     schema: routeSchema(api, operationId, operation),
     ...(bodyBytesMax === undefined ? {} : { bodyLimit: bodyBytesMax }),
     handler: async (request, reply) => {
+      requireBody(operation, request.body);
       const result = await handler({
         params: request.params as never,
         query: request.query as never,
@@ -110,6 +112,13 @@ function toRoute(
       return result;
     },
   };
+}
+
+/** Without a content type Fastify looks into no body schema, so a body that is missing altogether is refused here. */
+function requireBody({ body, rawBody }: Operation, value: unknown): void {
+  if (!body || rawBody || value !== undefined) return;
+  const errors = [{ pointer: '/body', detail: 'is missing' }];
+  throw commonError('REQUEST_INVALID', 'The operation needs a JSON body.', { errors });
 }
 
 /** A handler that set no status answers with the first 2xx the operation declares. */

@@ -158,6 +158,11 @@ describe('requests that do not match are answered with the documented code', () 
     expect(body['errors']).toEqual([{ pointer: '/body/colour', detail: 'is not a known field' }]);
   });
 
+  test('a body that is missing altogether is named', async () => {
+    const { body } = await send('/books', { method: 'POST', headers: { authorization: `Bearer ${await operator()}` } });
+    expect(body).toMatchObject({ code: 'REQUEST_INVALID', errors: [{ pointer: '/body', detail: 'is missing' }] });
+  });
+
   test('unknown query parameters are refused', async () => {
     expect((await send('/books?limits=3')).body).toMatchObject({ code: 'REQUEST_INVALID' });
   });
