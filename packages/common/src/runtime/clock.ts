@@ -23,7 +23,7 @@ export function systemClock(options: { floorMs?: number; wall?: () => number } =
   return {
     now: () => (last = Math.max(last, wall())),
     behindMs: () => Math.max(0, last - wall()),
-    sleep: async (ms, signal) => void (await delay(ms, undefined, signal ? { signal } : {})),
+    sleep: (ms, signal) => delay(ms, undefined, signal ? { signal } : {}),
   };
 }
 

@@ -207,7 +207,7 @@ export function describeConfig(schema: ConfigSchema): ConfigRow[] {
 function describeType(variable: Variable): string {
   if (variable.type === 'enum') return variable.values.join(' · ');
   if (!('min' in variable) && !('max' in variable)) return variable.type;
-  const { min, max } = limitsOf(variable as NumberVariable);
+  const { min, max } = limitsOf(variable);
   return max === Number.MAX_SAFE_INTEGER ? `${variable.type} ≥ ${min}` : `${variable.type} ${min}-${max}`;
 }
 

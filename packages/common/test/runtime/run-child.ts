@@ -11,11 +11,12 @@ await run({
   open: async (_config, { logger }) => {
     const server = createServer((request, response) => {
       if (request.url === '/reject') void Promise.reject(new Error('nobody waits for this'));
-      if (request.url === '/stuck') return void logger.info('stuck begins');
-      if (request.url !== '/slow') return void response.end('hello');
-      logger.info('slow begins');
-      // Answered once the drain has begun, which is when readiness goes off.
-      server.once('draining', () => response.end('slow'));
+      if (request.url === '/stuck') logger.info('stuck begins');
+      else if (request.url === '/slow') {
+        logger.info('slow begins');
+        // Answered once the drain has begun, which is when readiness goes off.
+        server.once('draining', () => response.end('slow'));
+      } else response.end('hello');
     });
     return {
       app: {
