@@ -16,15 +16,12 @@ export interface SessionAnchor {
   readonly chunkCount: number;
 }
 
-/** What the contract keeps of a session. */
+/** What the contract keeps of a session; its storage slots are read by `@lucid/common/formats/anchor-layout`. */
 export interface AnchorRecord extends Omit<SessionAnchor, 'sessionId'> {
   /** Time of the registering block: seconds since 1970 (UTC). */
   readonly anchoredAt: number;
   readonly anchoredBlock: number;
 }
-
-/** The four storage slots of a session, as 32-byte 0x hex: the keys to ask `eth_getProof` for, in this order. */
-export type AnchorSlots = readonly [manifestHash: string, merkleRoot: string, packed: string, anchored: string];
 
 /** The id under which anchorers register a session: the UUID's 16 bytes, then 16 zero bytes. */
 export function anchorSessionId(uuid: string): string {
@@ -85,42 +82,6 @@ export function decodeGetSession(data: string): AnchorRecord {
     chunkCount: Number(session.chunkCount),
     anchoredAt: Number(session.anchoredAt),
     anchoredBlock: Number(session.anchoredBlock),
-  };
-}
-
-/**
- * Where a session's record is in LucidAnchors' storage (`AnchorRecords.sol`): the mapping is at slot 0, so the record
- * starts at keccak256(sessionId ‖ uint256(0)) and takes four slots.
- */
-export function anchorSlots(sessionId: string): AnchorSlots {
-  if (dataLength(sessionId) !== 32) throw new RangeError('A session id on chain is 32 bytes.');
-  const base = BigInt(keccak256(`${sessionId}${'00'.repeat(32)}`));
-  const slot = (offset: bigint) => toBeHex((base + offset) % 2n ** 256n, 32);
-  return [slot(0n), slot(1n), slot(2n), slot(3n)];
-}
-
-/**
- * The record from the values of `anchorSlots`, in that order; values may be shortened (no leading zeros), as
- * `eth_getProof` gives them.
- * @returns undefined when the slots are empty: the session is not registered.
- * @throws RangeError when the values cannot be a record's.
- */
-export function findAnchorRecord(values: readonly string[]): AnchorRecord | undefined {
-  const [manifestHash, merkleRoot, packed, anchored] = values.map((value) => toBeHex(BigInt(value), 32));
-  if (values.length !== 4 || !manifestHash || !merkleRoot || !packed || !anchored) {
-    throw new RangeError('A record is four slots.');
-  }
-  const chunkCount = Number(dataSlice(packed, 0, 4));
-  if (chunkCount === 0) return undefined;
-  if (BigInt(dataSlice(anchored, 0, 16)) !== 0n) throw new RangeError('The last slot begins with 16 zero bytes.');
-  return {
-    manifestHash,
-    merkleRoot,
-    owner: getAddress(dataSlice(packed, 12)),
-    startedAt: Number(dataSlice(packed, 4, 12)),
-    chunkCount,
-    anchoredAt: Number(dataSlice(anchored, 24)),
-    anchoredBlock: Number(dataSlice(anchored, 16, 24)),
   };
 }
 

@@ -1,15 +1,14 @@
-import { toHex0x, utf8 } from '@lucid/common/formats/bytes';
+import { parseAnchorSlots, anchorSlots as slotsForVerifiers } from '@lucid/common/formats/anchor-layout';
+import { parseHex0x, toHex0x, utf8 } from '@lucid/common/formats/bytes';
 import { createMerkleTree, leafHash, proveInclusion } from '@lucid/common/formats/merkle';
 import { id } from 'ethers';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { contractAddresses } from '../src/addresses.ts';
 import {
   anchorSessionId,
-  anchorSlots,
   encodeAnchorCheckpoint,
   encodeRegisterSession,
   encodeRegisterSessionBySignature,
-  findAnchorRecord,
   findSessionRegistered,
   ownedSessionId,
   registerSessionTypedData,
@@ -176,14 +175,21 @@ test("checkpoints only grow, per origin, and the ledger's earlier ones stay read
   await expect(chain.read('LucidAnchors', 'getCheckpoint', [origin, 2])).rejects.toThrow('AnchorsCheckpointUnknown');
 });
 
-test('the raw slots at anchorSlots hold the record, as an offline verifier reads them', async () => {
-  const slots = anchorSlots(anchor.sessionId);
-  const read = () => Promise.all(slots.map((slot) => chain.storageAt(address, slot)));
-  expect(findAnchorRecord((await read()).map((value) => (value === '0x' ? '0x0' : value)))).toBeUndefined();
+test('the raw slots hold the record where an offline verifier reads it', async () => {
+  const read = async () => {
+    const values = await Promise.all(anchorSlots(UUID).map((slot) => chain.storageAt(address, slot)));
+    return values.map((value) => parseHex0x(`0x${value.slice(2).padStart(64, '0')}`, 32));
+  };
+  expect((await read()).every((value) => value.every((byte) => byte === 0))).toBe(true);
   chain.advance(1234);
   await register(anchor);
-  const { sessionId: _, ...registered } = anchor;
-  const record = { ...registered, anchoredAt: chain.time, anchoredBlock: chain.blockNumber };
-  expect(findAnchorRecord(await read())).toEqual(record);
-  expect(() => findAnchorRecord(slots.slice(1))).toThrow(RangeError);
+  expect(parseAnchorSlots(await read())).toEqual({
+    manifestHash: anchor.manifestHash.slice(2),
+    merkleRoot: anchor.merkleRoot.slice(2),
+    owner: anchor.owner.toLowerCase(),
+    startedAt: anchor.startedAt,
+    chunkCount: anchor.chunkCount,
+    anchoredAt: chain.time,
+    anchoredBlock: chain.blockNumber,
+  });
 });
