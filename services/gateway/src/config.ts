@@ -32,7 +32,7 @@ export const configSchema = defineConfig({
   sharedAddresses: {
     name: 'GATEWAY_SHARED_ADDRESSES',
     type: 'string',
-    default: '',
+    optional: true,
     doc: 'Addresses and CIDR ranges, comma separated, each of which many clients share: the onion proxy, a bridge',
   },
   sharedAddressFactor: {
@@ -46,7 +46,7 @@ export const configSchema = defineConfig({
   corsOrigins: {
     name: 'GATEWAY_CORS_ORIGINS',
     type: 'string',
-    default: '',
+    optional: true,
     doc: 'Origins, comma separated, whose pages may call the gateway from a browser; none when empty',
   },
   requestsInFlightMax: {
@@ -124,7 +124,7 @@ export const configSchema = defineConfig({
 export type GatewayConfig = Config<typeof configSchema> & ServiceConfig;
 
 /** The parts of a comma-separated list, trimmed. */
-export function listOf(text: string): string[] {
+export function listOf(text = ''): string[] {
   return text
     .split(',')
     .map((part) => part.trim())

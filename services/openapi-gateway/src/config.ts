@@ -32,7 +32,7 @@ export const configSchema = defineConfig({
   sharedAddresses: {
     name: 'OPENAPI_GATEWAY_SHARED_ADDRESSES',
     type: 'string',
-    default: '',
+    optional: true,
     doc: 'Addresses and CIDR ranges, comma separated, each of which many readers share: the onion proxy, a bridge',
   },
   sharedAddressFactor: {

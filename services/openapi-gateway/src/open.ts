@@ -34,7 +34,7 @@ export async function openOpenapiGateway(
     {
       gatewayUrl: config.gatewayPublicUrl ?? config.gatewayUrl,
       requestsPerMinute: config.requestsPerMinute,
-      sharedAddresses: config.sharedAddresses.split(',').flatMap((entry) => entry.trim() || []),
+      sharedAddresses: (config.sharedAddresses ?? '').split(',').flatMap((entry) => entry.trim() || []),
       sharedAddressFactor: config.sharedAddressFactor,
     },
   );

@@ -21,6 +21,8 @@ export interface UpstreamOptions {
   readonly circuitFailuresMax: number;
   readonly circuitOpenMs: number;
   readonly onRetry?: () => void;
+  /** Monotonic milliseconds, for the circuit breaker. */
+  readonly now?: () => number;
 }
 
 /** RFC 9110 §9.2.2. */
@@ -61,6 +63,7 @@ export class HttpUpstream implements Upstream, AsyncDisposable {
     this.#breaker = new CircuitBreaker(options.service, {
       failuresMax: options.circuitFailuresMax,
       openMs: options.circuitOpenMs,
+      ...(options.now ? { now: options.now } : {}),
     });
   }
 
