@@ -1,4 +1,4 @@
-import { dataLength, dataSlice, getAddress, hexlify, keccak256, type Log, type TypedDataField, toBeHex } from 'ethers';
+import { getAddress, hexlify, type Log, type TypedDataField } from 'ethers';
 import { contractAddresses } from './addresses.ts';
 import { contractInterfaces } from './interfaces.ts';
 

@@ -1,4 +1,4 @@
-import { parseAnchorSlots, anchorSlots as slotsForVerifiers } from '@lucid/common/formats/anchor-layout';
+import { anchorSlots, parseAnchorSlots } from '@lucid/common/formats/anchor-layout';
 import { parseHex0x, toHex0x, utf8 } from '@lucid/common/formats/bytes';
 import { createMerkleTree, leafHash, proveInclusion } from '@lucid/common/formats/merkle';
 import { id } from 'ethers';
