@@ -7,6 +7,7 @@ import { parseOverrides } from '../call/overrides.ts';
 import { revertError } from '../call/revert.ts';
 import type { ChainReader } from '../chain/block.ts';
 import { type ChainOptions, nextHeader } from '../chain/chain.ts';
+import { TRANSACTION_GAS_MAX } from '../chain/rules.ts';
 import type { JournaledState } from '../state/journaled-state.ts';
 import { getBlock } from './block-source.ts';
 import type { RpcMethods } from './methods.ts';
@@ -39,7 +40,8 @@ export function callMethods(parts: CallParts): RpcMethods {
     eth_estimateGas: async ([transaction, ref, overrides]) => {
       const message = parseCallMessage(transaction);
       const context = contextAt(parts, parseBlockRef(ref, { kind: 'pending' }), overrides);
-      const limit = affordableGas(parts, message, context, callGas(parts, message));
+      const gas = callGas(parts, message);
+      const limit = affordableGas(parts, message, context, gas < TRANSACTION_GAS_MAX ? gas : TRANSACTION_GAS_MAX);
       return toQuantity(await estimateGas(runner, message, limit, context));
     },
     eth_createAccessList: async ([transaction, ref]) => {
