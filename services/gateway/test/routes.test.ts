@@ -36,9 +36,7 @@ const trap: FamilyApi = {
 };
 
 const everyOperation = familyApis.flatMap(({ family, api }) =>
-  Object.entries(api.operations as Readonly<Record<string, Operation>>).map(
-    ([id, entry]) => [`${family}.${id}`, family, entry] as const,
-  ),
+  Object.entries(api.operations).map(([id, entry]) => [`${family}.${id}`, family, entry] as const),
 );
 
 let upstream: TestUpstream;

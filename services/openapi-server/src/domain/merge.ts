@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type GatewayFamily, gatewayFamilies, gatewayPath } from '@lucid/common/apis/gateway';
+import { Problem } from '@lucid/common/apis/schemas';
 import { isObject, type JsonObject, type OpenApiDocument, operationsOf } from './document.ts';
 
 export interface MergeOptions {
@@ -153,7 +154,7 @@ function* componentsOf({ components }: OpenApiDocument): Generator<[string, Json
 type Components = Record<string, Record<string, unknown>>;
 
 function mergeComponents(documents: readonly NamedDocument[], renames: ReadonlyMap<string, Renames>): Components {
-  const merged: Components = { responses: { ...gatewayResponses } };
+  const merged: Components = { responses: { ...gatewayResponses }, schemas: { Problem } };
   for (const { service, document } of documents) {
     const names: Renames = renames.get(service) ?? new Map();
     for (const [key, component] of componentsOf(document)) {
