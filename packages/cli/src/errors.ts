@@ -1,13 +1,53 @@
-import { AppError, type AppErrorOptions } from '@lucid/common/errors';
+import { AppError, type AppErrorOptions, isAppError } from '@lucid/common/errors';
 
-/** What the command line's own failures are called, and the exit code each ends with (see README.md, "Exit codes"). */
+/** What a process ends with; scripts decide on these. The README's table says the same. */
+export const exitCodes = {
+  ok: 0,
+  /** The platform refused, or something failed for good. */
+  failed: 1,
+  /** The command line cannot be understood. */
+  usage: 2,
+  /** A file or key on this machine is missing or unfit. */
+  local: 3,
+  /** Not signed in, or not allowed. */
+  access: 4,
+  /** The platform does not answer, or not in time: trying again may help. */
+  unavailable: 5,
+  /** A proof does not hold. */
+  unproven: 6,
+  /** Stopped by Ctrl-C or SIGTERM. */
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** The command line's own failures. */
 export const cliErrors = {
-  USAGE_INVALID: { exitCode: 2, doc: 'The command line cannot be understood.' },
-  FILE_UNREADABLE: { exitCode: 3, doc: 'A file or folder named on the command line cannot be read or written.' },
-  KEY_FOLDER_EXPOSED: { exitCode: 3, doc: 'The key folder can be entered by other users of the machine.' },
-  KEY_FILE_EXPOSED: { exitCode: 3, doc: 'A key file can be read by other users of the machine.' },
-  KEY_FILE_INVALID: { exitCode: 3, doc: 'A key file does not hold the kind of key it should.' },
-  GENESIS_FILE_INVALID: { exitCode: 3, doc: 'genesis.json is not a genesis configuration.' },
+  USAGE_INVALID: { exitCode: exitCodes.usage, doc: 'The command line cannot be understood.' },
+  FILE_UNREADABLE: { exitCode: exitCodes.local, doc: 'A file or folder cannot be read or written.' },
+  FILE_EXISTS: { exitCode: exitCodes.local, doc: 'The file to be written is there already.' },
+  KEY_FOLDER_EXPOSED: {
+    exitCode: exitCodes.local,
+    doc: 'The key folder can be entered by other users of the machine.',
+  },
+  KEY_FILE_EXPOSED: { exitCode: exitCodes.local, doc: 'A key file can be read by other users of the machine.' },
+  KEY_FILE_INVALID: { exitCode: exitCodes.local, doc: 'A key file does not hold the kind of key it should.' },
+  GENESIS_FILE_INVALID: { exitCode: exitCodes.local, doc: 'genesis.json is not a genesis configuration.' },
+  CREDENTIALS_INVALID: { exitCode: exitCodes.local, doc: 'The credentials file cannot be read.' },
+  CREDENTIALS_LOCKED: { exitCode: exitCodes.unavailable, doc: 'Another lucid is renewing the credentials.' },
+  NOT_SIGNED_IN: { exitCode: exitCodes.access, doc: 'There are no credentials for this platform.' },
+  POLICY_FILE_INVALID: { exitCode: exitCodes.local, doc: 'The policy file is not a session policy.' },
+  TRUST_MISSING: { exitCode: exitCodes.local, doc: 'No trust file was given and none is kept for this platform.' },
+  TRUST_CHANGED: {
+    exitCode: exitCodes.unproven,
+    doc: "The platform's log has another key than when you first met it.",
+  },
+  RECORDING_NOT_FOUND: { exitCode: exitCodes.local, doc: 'There is no such recording on this machine.' },
+  RECORDING_SOURCE_CHANGED: { exitCode: exitCodes.local, doc: 'The recorded file is not what it was.' },
+  COMMAND_FAILED: { exitCode: exitCodes.local, doc: 'The command to record could not be started.' },
+  PREPARED_MISMATCH: { exitCode: exitCodes.unproven, doc: 'The platform prepared something else than was asked for.' },
+  PROOF_INVALID: { exitCode: exitCodes.unproven, doc: 'The proof does not hold.' },
+  INTERRUPTED: { exitCode: exitCodes.interrupted, doc: 'Stopped by the user.' },
 } as const;
 
 export type CliErrorCode = keyof typeof cliErrors;
@@ -15,4 +55,40 @@ export type CliErrorCode = keyof typeof cliErrors;
 /** A failure the user can do something about: the text says what. */
 export function cliError(code: CliErrorCode, detail: string, options: AppErrorOptions = {}): AppError {
   return new AppError(code, detail, options);
+}
+
+/** The exit code an error ends the process with. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (!isAppError(error)) return exitCodes.failed;
+  if (error.code in cliErrors) return cliErrors[error.code as CliErrorCode].exitCode;
+  if (error.code.startsWith('JOURNAL_')) return exitCodes.local;
+  // Of errors that no platform sent only the network's have a status of their own.
+  if (error.status === 401 || error.status === 403) return exitCodes.access;
+  if ([408, 429, 502, 503, 504].includes(error.status)) return exitCodes.unavailable;
+  return exitCodes.failed;
+}
+
+const hints: Readonly<Record<string, string>> = {
+  NOT_SIGNED_IN: 'Sign in: lucid login --username NAME, or --wallet FILE, or --api-key-file FILE.',
+  AUTH_TOKEN_MISSING: 'Sign in: lucid login.',
+  AUTH_TOKEN_INVALID: 'Sign in again: lucid login.',
+  AUTH_TOKEN_EXPIRED: 'Sign in again: lucid login.',
+  REFRESH_TOKEN_INVALID: 'Sign in again: lucid login.',
+  REFRESH_TOKEN_EXPIRED: 'Sign in again: lucid login.',
+  REFRESH_TOKEN_REUSED: 'Sign in again: lucid login. If nobody copied your credentials file, tell your operator.',
+  AUTH_ROLE_MISSING: 'Ask an admin for the role, then sign in again: lucid login.',
+  AUTH_WALLET_UNKNOWN: 'An admin links the wallet to a user; the very first user registers with --setup-code.',
+  SETUP_CODE_INVALID: 'The code is in the file setup-code of the key folder, until the first user is registered.',
+  UPSTREAM_UNREACHABLE: 'Is the platform running? Start it with: npx -y pnpm dev. Elsewhere: --gateway URL.',
+  UPSTREAM_TIMEOUT: 'The platform is slow or away; try again.',
+  UPSTREAM_ANSWER_INVALID: 'Is this the address of a Lucid gateway? Say another with --gateway URL.',
+  SESSION_WAIT_TIMEOUT: 'The platform goes on by itself; look again with: lucid session show ID.',
+  SESSION_NOT_ANCHORED: 'Wait for the anchor, or take the bundle without it: --allow-unanchored.',
+  RECORDING_INCOMPLETE: 'Send the rest first: lucid session record --resume NAME.',
+  TRUST_MISSING: 'Say which log you trust: --trust FILE. A platform’s own: lucid ledger trust > FILE, or lucid login.',
+};
+
+/** What to do about an error; undefined where its text says all. */
+export function hintFor(error: unknown): string | undefined {
+  return isAppError(error) ? hints[error.code] : undefined;
 }

@@ -1,0 +1,46 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { defineConfig, type Environment, loadConfig, type Secret } from '@lucid/common/runtime/config';
+
+/** Everything the environment decides about the command. */
+export const configSchema = defineConfig({
+  gatewayUrl: { name: 'LUCID_GATEWAY_URL', type: 'url', optional: true, doc: 'The platform’s gateway, as `--gateway`' },
+  apiKey: {
+    name: 'LUCID_API_KEY_FILE',
+    type: 'secretFile',
+    optional: true,
+    doc: 'A file with an API key, used instead of a sign-in: for machines',
+  },
+  configHome: {
+    name: 'XDG_CONFIG_HOME',
+    type: 'string',
+    optional: true,
+    doc: 'Credentials are in its `lucid`; `~/.config`',
+  },
+  dataHome: {
+    name: 'XDG_DATA_HOME',
+    type: 'string',
+    optional: true,
+    doc: 'Recordings are in its `lucid`; `~/.local/share`',
+  },
+});
+
+export interface CliConfig {
+  readonly gatewayUrl: string | undefined;
+  readonly apiKey: Secret | undefined;
+  /** Credentials and trust files. */
+  readonly configFolder: string;
+  /** Recordings. */
+  readonly dataFolder: string;
+}
+
+/** Reads the environment, once. @throws CONFIG_INVALID */
+export function loadCliConfig(env: Environment): CliConfig {
+  const { gatewayUrl, apiKey, configHome, dataHome } = loadConfig(configSchema, env);
+  return {
+    gatewayUrl,
+    apiKey,
+    configFolder: join(configHome ?? join(homedir(), '.config'), 'lucid'),
+    dataFolder: join(dataHome ?? join(homedir(), '.local', 'share'), 'lucid'),
+  };
+}

@@ -1,0 +1,84 @@
+import { createLucidClient, type IdentityClient, type LucidClient } from '@lucid/client/lucid-client';
+import { createTokenSource, type Tokens } from '@lucid/client/token-source';
+import type { CliContext, GlobalOptions } from './context.ts';
+import { CredentialStore, type Credentials } from './credentials.ts';
+import { cliError } from './errors.ts';
+
+export const defaultGatewayUrl = 'http://127.0.0.1:8082';
+
+/** A platform, and who speaks to it. */
+export interface Connection {
+  readonly client: LucidClient;
+  readonly gatewayUrl: string;
+  /** Whether calls carry a token. */
+  readonly isSignedIn: boolean;
+}
+
+/** Which platform is meant: the option, the variable, where the user is signed in, or this machine. */
+export async function gatewayUrlOf({ config }: CliContext, options: GlobalOptions): Promise<string> {
+  const named = options.gateway ?? config.gatewayUrl;
+  if (named !== undefined) return parseGateway(named);
+  return (await new CredentialStore(config.configFolder).find())?.gatewayUrl ?? defaultGatewayUrl;
+}
+
+function parseGateway(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw cliError('USAGE_INVALID', `--gateway takes an address such as ${defaultGatewayUrl}, not "${text}".`);
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+/** Connects with the credentials kept for that platform; without, only public operations work. */
+export async function connect(context: CliContext, options: GlobalOptions): Promise<Connection> {
+  const store = new CredentialStore(context.config.configFolder);
+  const gatewayUrl = await gatewayUrlOf(context, options);
+  const { identity } = createLucidClient({ gatewayUrl });
+  const apiKey = context.config.apiKey?.reveal();
+  if (apiKey !== undefined) {
+    const token = createTokenSource({ identity, grant: { grantType: 'api_key', apiKey } });
+    return { client: createLucidClient({ gatewayUrl, token }), gatewayUrl, isSignedIn: true };
+  }
+  const credentials = await store.find();
+  // Credentials go to the platform they are from, and nowhere else.
+  if (credentials?.gatewayUrl !== gatewayUrl) {
+    return { client: createLucidClient({ gatewayUrl }), gatewayUrl, isSignedIn: false };
+  }
+  const token = createTokenSource({
+    identity: { createToken: (input) => renew(store, identity, credentials, input) },
+    tokens: credentials.tokens,
+    ...(credentials.apiKey === undefined ? {} : { grant: { grantType: 'api_key', apiKey: credentials.apiKey } }),
+  });
+  return { client: createLucidClient({ gatewayUrl, token }), gatewayUrl, isSignedIn: true };
+}
+
+/** As `connect`. @throws NOT_SIGNED_IN */
+export async function connectSignedIn(context: CliContext, options: GlobalOptions): Promise<Connection> {
+  const connection = await connect(context, options);
+  if (!connection.isSignedIn) throw cliError('NOT_SIGNED_IN', `You are not signed in at ${connection.gatewayUrl}.`);
+  return connection;
+}
+
+type CreateToken = IdentityClient['createToken'];
+
+/** Renews under the lock: another lucid may have done it meanwhile, and then its tokens are the ones to use. */
+async function renew(
+  store: CredentialStore,
+  identity: IdentityClient,
+  credentials: Credentials,
+  input: Parameters<CreateToken>[0],
+): Promise<Tokens> {
+  return await store.locked(async () => {
+    const stored = (await store.find()) ?? credentials;
+    const { refreshToken, expiresAt } = stored.tokens;
+    const body = input?.body;
+    const isOurs = body?.grantType !== 'refresh_token' || body.refreshToken === refreshToken;
+    if (!isOurs && Date.parse(expiresAt) - Date.now() > 60_000) return stored.tokens;
+    const isRefresh = body?.grantType === 'refresh_token' && refreshToken !== undefined;
+    const tokens = await identity.createToken(
+      isRefresh ? { body: { grantType: 'refresh_token', refreshToken } } : input,
+    );
+    await store.put({ ...stored, tokens });
+    return tokens;
+  });
+}
