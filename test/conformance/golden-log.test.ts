@@ -1,57 +1,52 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { openEd25519Signer } from '@lucid/common/formats/ed25519';
 import { encodeVerifierKey, parseSignerKey } from '@lucid/common/formats/note';
 import { parseEntryBundle } from '@lucid/common/formats/tiles';
 import type { LogKey } from '@lucid/ledger/domain/log-key';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openTestLedger, type TestLedger } from '../support/ledger.ts';
+import { expect, test } from 'vitest';
+import { openTestLedger } from '../support/ledger.ts';
+import { type ExternalData, missingNote, openExternalData } from './external-data.ts';
+import { readVectors } from './vectors.ts';
 
-const folder = new URL('./vectors/tessera-golden-log/', import.meta.url).pathname;
-/** Published with the log it signs. */
-const secretKey = 'PRIVATE+KEY+example.com/log/testdata+33d7b496+AeymY/SZAX0jZcJ8enZ5FY1Dz+wTML2yWSkK+9DSF3eg';
+const TESSERA = 'ledger/tessera-golden-log.tar.xz';
+const folder = 'testdata/log/';
 
+/** The log's key pair, published with the log it signs. */
 async function goldenKey(): Promise<LogKey> {
-  const [, , origin = ''] = secretKey.split('+');
-  const seed = Buffer.from(secretKey.slice(secretKey.lastIndexOf('496+') + 4), 'base64').subarray(1);
+  const { signerKey } = readVectors('valid', 'checkpoints') as { signerKey: string };
+  const [, , origin = '', keyId = ''] = signerKey.split('+');
+  const seed = Buffer.from(signerKey.slice(`PRIVATE+KEY+${origin}+${keyId}+`.length), 'base64').subarray(1);
   const { publicKey } = await openEd25519Signer(seed);
-  return { origin, verifierKey: encodeVerifierKey(origin, publicKey), signer: await parseSignerKey(secretKey) };
+  return { origin, verifierKey: encodeVerifierKey(origin, publicKey), signer: await parseSignerKey(signerKey) };
 }
 
-/** The path of each file as it is served, with what it must hold. */
-function goldenFiles(): [path: string, content: Buffer][] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((file) => file.isFile() && file.name !== 'README.md')
-    .map((file) => {
-      const path = join(file.parentPath, file.name);
-      return [path.slice(folder.length), readFileSync(path)];
-    });
+/** The paths of its files as they are served: a checkpoint of every size, every tile and entry bundle. */
+function goldenPaths(data: ExternalData): string[] {
+  const paths = [...data.list(`${folder}checkpoint.*`), ...data.list(`${folder}tile/*/*.p/*`)];
+  return paths.map((path) => path.slice(folder.length));
 }
 
-describe("Tessera's golden log", () => {
-  const files = goldenFiles();
-  const served = new Map<string, Buffer>();
-  let ledger: TestLedger;
-  beforeAll(async () => {
-    ledger = await openTestLedger({ key: await goldenKey() });
-    const entries = parseEntryBundle(readFileSync(join(folder, 'tile/entries/000.p/15')));
-    const fetch = async (path: string): Promise<Buffer> => (await ledger.app.inject({ url: path })).rawPayload;
-    served.set('checkpoint.0', await fetch('/checkpoint'));
-    for (const [index, entry] of entries.entries()) {
-      const { log } = ledger.host;
-      await log.append({ entries: [entry] });
-      await log.publishedFor(index + 1);
-      served.set(`checkpoint.${index + 1}`, await fetch('/checkpoint'));
-    }
-    for (const [path] of files) if (path.startsWith('tile/')) served.set(path, await fetch(`/${path}`));
-  });
-  afterAll(() => ledger[Symbol.asyncDispose]());
+/** What our ledger serves at each path when it is given the same entries under the same key. */
+async function serveAgain(paths: readonly string[], entries: readonly Uint8Array[]): Promise<Map<string, Buffer>> {
+  await using ledger = await openTestLedger({ key: await goldenKey() });
+  const fetch = async (path: string): Promise<Buffer> => (await ledger.app.inject({ url: path })).rawPayload;
+  const served = new Map([['checkpoint.0', await fetch('/checkpoint')]]);
+  for (const [index, entry] of entries.entries()) {
+    const { log } = ledger.host;
+    await log.append({ entries: [entry] });
+    await log.publishedFor(index + 1);
+    served.set(`checkpoint.${index + 1}`, await fetch('/checkpoint'));
+  }
+  for (const path of paths) if (path.startsWith('tile/')) served.set(path, await fetch(`/${path}`));
+  return served;
+}
 
-  test('has its 46 files', () => {
-    expect(files).toHaveLength(46);
-  });
-
-  test.each(files)('%s is served byte for byte', (path, content) => {
-    expect(served.get(path)).toEqual(content);
-  });
+test('the ledger serves the 46 files of Tessera\u2019s golden log byte for byte', async (context) => {
+  await using data = await openExternalData(TESSERA);
+  if (data === undefined) return context.skip(missingNote(TESSERA));
+  const paths = goldenPaths(data);
+  expect(paths).toHaveLength(46);
+  const entries = parseEntryBundle(await data.read(`${folder}tile/entries/000.p/15`));
+  const served = await serveAgain(paths, entries);
+  expect([...served.keys()].toSorted()).toEqual(paths.toSorted());
+  for (const path of paths) expect(served.get(path)?.equals(await data.read(folder + path)), path).toBe(true);
 });
