@@ -25,7 +25,6 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 export const cliErrors = {
   USAGE_INVALID: { exitCode: exitCodes.usage, doc: 'The command line cannot be understood.' },
   FILE_UNREADABLE: { exitCode: exitCodes.local, doc: 'A file or folder cannot be read or written.' },
-  FILE_EXISTS: { exitCode: exitCodes.local, doc: 'The file to be written is there already.' },
   KEY_FOLDER_EXPOSED: {
     exitCode: exitCodes.local,
     doc: 'The key folder can be entered by other users of the machine.',
@@ -46,6 +45,7 @@ export const cliErrors = {
   RECORDING_SOURCE_CHANGED: { exitCode: exitCodes.local, doc: 'The recorded file is not what it was.' },
   COMMAND_FAILED: { exitCode: exitCodes.local, doc: 'The command to record could not be started.' },
   PREPARED_MISMATCH: { exitCode: exitCodes.unproven, doc: 'The platform prepared something else than was asked for.' },
+  CHAIN_CALL_REFUSED: { exitCode: exitCodes.failed, doc: 'The chain refused a call that has to come before signing.' },
   PROOF_INVALID: { exitCode: exitCodes.unproven, doc: 'The proof does not hold.' },
   INTERRUPTED: { exitCode: exitCodes.interrupted, doc: 'Stopped by the user.' },
 } as const;

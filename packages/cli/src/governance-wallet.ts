@@ -68,7 +68,7 @@ export async function signProposal(
 
 async function callChain(chain: LucidClient['chain'], method: string, params: readonly unknown[]): Promise<unknown> {
   const answer = await chain.rpc({ body: { jsonrpc: '2.0', id: 1, method, params } });
-  if (!answer || Array.isArray(answer)) throw cliError('PREPARED_MISMATCH', `${method} was not answered.`);
+  if (!answer || Array.isArray(answer)) throw cliError('CHAIN_CALL_REFUSED', `${method} was not answered.`);
   if ('result' in answer) return answer.result;
-  throw cliError('PREPARED_MISMATCH', `The chain refused ${method}: ${answer.error.message}.`);
+  throw cliError('CHAIN_CALL_REFUSED', `The chain refused ${method}: ${answer.error.message}.`);
 }
