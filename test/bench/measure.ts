@@ -14,7 +14,7 @@ export interface Round {
 }
 
 /** Linux reports processor time in ticks of 10 ms; the scheduler's own figure is in nanoseconds. */
-export function cpuSecondsOf(pid: number): number {
+function cpuSecondsOf(pid: number): number {
   let nanoseconds = 0;
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {

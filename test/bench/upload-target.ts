@@ -9,7 +9,7 @@ import { sha256 } from '@lucid/common/formats/sha256';
 import { createClient } from '@lucid/common/http/client';
 import type { ServiceName } from '@lucid/platform/ports';
 
-export interface UploadRequest {
+interface UploadRequest {
   readonly path: string;
   readonly headers: Record<string, string>;
   readonly body: Uint8Array;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 export const root = normalize(fileURLToPath(new URL('../..', import.meta.url)));
 
 /** An import of one file: what it names, and where in the tree that is when it is ours. */
-export interface Import {
+interface Import {
   readonly specifier: string;
   /** Path from the root, e.g. `packages/common/src/http/service.ts`; undefined for packages of others. */
   readonly target: string | undefined;

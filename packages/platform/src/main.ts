@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { AppError } from '@lucid/common/errors';
 import { loadConfig } from '@lucid/common/runtime/config';
-import { createLogger, type Logger } from '@lucid/common/runtime/logger';
+import { createLogger } from '@lucid/common/runtime/logger';
 import { configSchema } from './config.ts';
-import { type Platform, startPlatform } from './platform.ts';
+import { startPlatform } from './platform.ts';
 import { portsFrom } from './ports.ts';
 import { formatSummary } from './summary.ts';
 
@@ -12,10 +12,11 @@ import { formatSummary } from './summary.ts';
 
 async function main(): Promise<void> {
   const startedAt = performance.now();
+  const ended = untilEnded();
   const config = loadConfig(configSchema, process.env);
   const logger = createLogger({ name: 'platform', level: config.logLevel });
   const dataDir = resolve(config.dataDir);
-  const platform = await startPlatform({
+  await using platform = await startPlatform({
     dataDir,
     logger,
     host: config.host,
@@ -23,7 +24,6 @@ async function main(): Promise<void> {
     profile: config.profile,
     env: process.env,
   });
-  closeOnSignals(platform, logger);
   const manifest = await readFile(new URL('../package.json', import.meta.url), 'utf8');
   console.log(
     formatSummary({
@@ -35,24 +35,23 @@ async function main(): Promise<void> {
       setupCode: await platform.setupCode(),
     }),
   );
+  await ended;
 }
 
-function closeOnSignals(platform: Platform, logger: Logger): void {
-  const close = () => {
-    platform[Symbol.asyncDispose]().then(
-      // Under `pnpm dev` the channel to the watcher would keep the process alive.
-      () => process.connected && process.disconnect(),
-      (error: unknown) => {
-        logger.fatal({ err: error }, 'the platform did not close cleanly');
-        process.exitCode = 1;
-      },
-    );
-  };
-  process.once('SIGTERM', close).once('SIGINT', close).once('disconnect', close);
+/**
+ * Resolves when the process is asked to end, also while it starts: by a signal, or, under `pnpm dev`, when the watcher
+ * that started it is gone.
+ */
+function untilEnded(): Promise<void> {
+  const { promise, resolve: end } = Promise.withResolvers<void>();
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(event, () => end());
+  return promise;
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof AppError ? `${error.code}: ${error.message}` : error);
-  process.exitCode = 1;
-  if (process.connected) process.disconnect();
-});
+main()
+  .catch((error: unknown) => {
+    console.error(error instanceof AppError ? `${error.code}: ${error.message}` : error);
+    process.exitCode = 1;
+  })
+  // The channel to the watcher would keep the process alive.
+  .finally(() => process.connected && process.disconnect());

@@ -26,7 +26,10 @@ export async function waitUntilReady(urls: Readonly<Record<string, string>>, tim
 async function reasonNotReady(url: string): Promise<string | undefined> {
   try {
     const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2000) });
-    if (response.ok) return void (await response.body?.cancel());
+    if (response.ok) {
+      await response.body?.cancel();
+      return undefined;
+    }
     const { checks = {} } = (await response.json()) as { checks?: Record<string, { ok: boolean; detail?: string }> };
     const failed = Object.entries(checks).filter(([, check]) => !check.ok);
     return failed.map(([name, { detail }]) => `${name}: ${detail ?? 'failed'}`).join('; ');

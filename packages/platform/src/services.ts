@@ -3,7 +3,7 @@ import { openApi } from '@lucid/api/open';
 import { configSchema as blockchainApiSchema } from '@lucid/blockchain-api/config';
 import { openBlockchainApi } from '@lucid/blockchain-api/open';
 // Brings in what createService adds to a Fastify app.
-import type {} from '@lucid/common/http/service';
+import '@lucid/common/http/service';
 import type { Clock } from '@lucid/common/runtime/clock';
 import { type Config, type ConfigSchema, type Environment, loadConfig } from '@lucid/common/runtime/config';
 import type { Logger } from '@lucid/common/runtime/logger';

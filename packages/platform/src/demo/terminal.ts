@@ -10,6 +10,9 @@ const command = [
 
 export const terminalContent = asciicastType;
 
+/** How long the command may take, ms: far more than it needs. */
+const patienceMs = 60_000;
+
 /** Runs the command in a terminal and gives its output, live, as asciicast; `say` repeats what it shows. */
 export async function* readTerminal(say: (line: string) => void): AsyncGenerator<Uint8Array> {
   let shown = '';
@@ -19,6 +22,7 @@ export async function* readTerminal(say: (line: string) => void): AsyncGenerator
     columns: 100,
     rows: 24,
     isInteractive: false,
+    signal: AbortSignal.timeout(patienceMs),
     echo: (output) => {
       shown += Buffer.from(output).toString();
     },
