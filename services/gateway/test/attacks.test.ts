@@ -26,7 +26,7 @@ const post = (headers: string, body: string, target = `${base}/rpc`) =>
   `POST ${target} HTTP/1.1\r\nHost: lucid.test\r\n${headers}\r\n${body}`;
 
 /** What the client is answered, and what reached the upstream; null: nothing did. */
-type Case = readonly [name: string, bytes: string, statuses: readonly number[], line: string | null, code?: string];
+type Case = [name: string, bytes: string, statuses: readonly number[], line: string | null, code?: string];
 
 const ambiguous = 'GATEWAY_REQUEST_AMBIGUOUS';
 
@@ -165,11 +165,11 @@ const headers: Case[] = [
 ];
 
 describe.each([
-  ['paths', paths],
-  ['framing', framing],
-  ['headers', headers],
-] as const)('%s', (_group, cases) => {
-  test.each(cases)('%s', async (_name, bytes, statuses, line, code) => {
+  { group: 'paths', cases: paths },
+  { group: 'framing', cases: framing },
+  { group: 'headers', cases: headers },
+])('$group', ({ cases }) => {
+  test.each(cases)('%s', async (...[, bytes, statuses, line, code]: Case) => {
     const answer = await sendRaw(gateway.url, Buffer.from(bytes, 'latin1'));
     expect(answer.statuses).toEqual(statuses);
     expect(upstream.received.map((received) => received.line)).toEqual(line === null ? [] : [line]);
