@@ -33,6 +33,9 @@ import { LEDGER_OUTBOX_PREFIX } from './store/keys.ts';
 /** Memory of LevelDB itself, bytes. */
 const LEVEL = { sharedByThreads: true, writeBufferSize: 16 * 1024 * 1024, cacheSize: 16 * 1024 * 1024 } as const;
 
+/** The longest pause between two tries to reach the ledger. */
+const RETRY_MAX_MS = 5000;
+
 /** The methods a thread answers, until it is disposed. */
 export interface Thread extends AsyncDisposable {
   readonly methods: RpcMethods;
@@ -46,7 +49,9 @@ export async function openChainThread(settings: ChainSettings, clock: ChainClock
   const file = parseGenesisFile(settings.genesisText);
   await using stack = new AsyncDisposableStack();
   const db = stack.use(await openLevelStore(settings.folder, LEVEL));
-  const outbox = stack.use(await openOutbox<BlockNotice>({ store: db, prefix: LEDGER_OUTBOX_PREFIX, clock }));
+  const outbox = stack.use(
+    await openOutbox<BlockNotice>({ store: db, prefix: LEDGER_OUTBOX_PREFIX, clock, retryMaxMs: RETRY_MAX_MS }),
+  );
   const { store, genesis } = await openStore(settings, file, db, outbox);
   const tip = openTip(store);
   const rules = createRules(file.chainId);

@@ -26,7 +26,7 @@ async function loadAndKill(folder: string, receipts: number, afterMs: number): P
   const shown: string[] = [];
   const stuck = setTimeout(() => child.kill('SIGTERM'), 20_000);
   for await (const line of createInterface({ input: child.stdout })) {
-    if (line !== 'ready') shown.push(line);
+    shown.push(line);
     if (shown.length === receipts) setTimeout(() => child.kill('SIGKILL'), afterMs);
   }
   clearTimeout(stuck);
@@ -55,7 +55,7 @@ function walk(store: LevelChainStore, root: Uint8Array): Uint8Array[] {
 async function checkChain(
   folder: string,
 ): Promise<{ head: number; store: LevelChainStore; close: () => Promise<void> }> {
-  const db = await openLevelStore(`${folder}/chain`);
+  const db = await openLevelStore(folder);
   const store = new LevelChainStore(db, { nodeCacheBytes: 1 << 24, blockCacheBytes: 1 << 24 });
   const head = store.headNumber();
   for (let n = 0; n <= head; n++) {

@@ -1,8 +1,9 @@
 import type { TransactionRequest, Wallet } from 'ethers';
 import { concat, encodeRlp, Transaction, toBeHex, toQuantity } from 'ethers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alice, bob, CHAIN_ID, carol, poor } from './support/accounts.ts';
 import { deployProbe, probe } from './support/probe.ts';
-import { alice, bob, CHAIN_ID, carol, openTestVm, poor } from './support/test-vm.ts';
+import { openTestVm } from './support/test-vm.ts';
 
 type TestVm = Awaited<ReturnType<typeof openTestVm>>;
 
@@ -217,7 +218,7 @@ describe('bad parameters', () => {
   ])('%s is no request: -32600', async (_name, body) => {
     const response = await fetch(`${vm.url}/rpc`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${vm.token}`, 'content-type': 'application/json' },
+      headers: { authorization: await vm.bearer(), 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
     expect(await response.json()).toMatchObject({ jsonrpc: '2.0', error: { code: -32600 } });

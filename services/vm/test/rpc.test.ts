@@ -4,11 +4,14 @@ import { Contract, getBytes, keccak256, Transaction, toBeHex, toQuantity, zeroPa
 import { createPublicClient, createWalletClient, type Hex, http, parseAbi } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alice, bob, CHAIN_ID, nobody, poor } from './support/accounts.ts';
 import { deployProbe, probe, probeAbi, probeCode } from './support/probe.ts';
-import { alice, bob, CHAIN_ID, nobody, openTestVm, poor } from './support/test-vm.ts';
+import { openTestVm } from './support/test-vm.ts';
 
 type TestVm = Awaited<ReturnType<typeof openTestVm>>;
-type Json = Record<string, never>;
+type BlockJson = { parentHash: string; timestamp: string; stateRoot: string; transactions: unknown[] };
+type SlotProof = { key: string; value: string; proof: string[] };
+type ProofJson = { accountProof: string[]; storageHash: string; storageProof: SlotProof[] };
 
 describe('clients on the chain', () => {
   let vm: TestVm;
@@ -29,8 +32,9 @@ describe('clients on the chain', () => {
     expect(await contract.getFunction('value')()).toBe(42n);
     expect(await contract.getFunction('value')({ blockTag: receipt.blockNumber - 1 })).toBe(41n);
     const [event] = await contract.queryFilter(contract.filters['Set']?.(alice.address) ?? 'Set', 0);
+    if (event === undefined) throw new Error('no event');
     expect(event).toMatchObject({ transactionHash: sent.hash, blockHash: receipt.blockHash, index: 0 });
-    expect(probe.parseLog(event!)?.args.toArray()).toEqual([alice.address, 42n, 'hello']);
+    expect(probe.parseLog(event)?.args.toArray()).toEqual([alice.address, 42n, 'hello']);
   });
 
   test('a listener hears of an event through a filter', async () => {
@@ -77,32 +81,33 @@ describe('clients on the chain', () => {
       nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
       rpcUrls: { default: { http: [`${vm.url}/rpc`] } },
     };
-    const transport = http(`${vm.url}/rpc`, { fetchOptions: { headers: { authorization: `Bearer ${vm.token}` } } });
+    const transport = http(`${vm.url}/rpc`, { fetchOptions: { headers: { authorization: await vm.bearer() } } });
     const wallet = createWalletClient({ account, chain, transport });
     const reader = createPublicClient({ chain, transport, pollingInterval: 20 });
     const abi = parseAbi([...probeAbi]);
     const hash = await wallet.deployContract({ abi, bytecode: probeCode as Hex, args: [9n] });
     const { contractAddress, status } = await reader.waitForTransactionReceipt({ hash });
     expect(status).toBe('success');
-    expect(await reader.readContract({ abi, address: contractAddress!, functionName: 'value' })).toBe(9n);
-    const failing = reader.simulateContract({ abi, address: contractAddress!, functionName: 'failError', account });
+    const address = contractAddress ?? '0x';
+    expect(await reader.readContract({ abi, address, functionName: 'value' })).toBe(9n);
+    const failing = reader.readContract({ abi, address, functionName: 'failError' });
     await expect(failing).rejects.toThrow('Refused(uint256 code)');
   });
 
   test('blocks, transactions and receipts agree with one another', async () => {
     const sent = await contract.getFunction('set')(1n, 'agree');
     const receipt = await sent.wait();
-    const block = (await vm.rpc('eth_getBlockByNumber', [toQuantity(receipt.blockNumber), true])).result as Json;
+    const block = (await vm.rpc('eth_getBlockByNumber', [toQuantity(receipt.blockNumber), true])).result as BlockJson;
     expect(block).toMatchObject({ hash: receipt.blockHash, baseFeePerGas: '0x0', stateRoot: expect.any(String) });
     expect((await vm.rpc('eth_getBlockByHash', [receipt.blockHash, true])).result).toEqual(block);
-    const byHash = (await vm.rpc('eth_getTransactionByHash', [sent.hash])).result as Json;
-    expect(block['transactions']).toContainEqual(byHash);
+    const byHash = (await vm.rpc('eth_getTransactionByHash', [sent.hash])).result;
+    expect(block.transactions).toContainEqual(byHash);
     expect(Transaction.from((await vm.provider.getTransaction(sent.hash))!).hash).toBe(sent.hash);
     const receipts = (await vm.rpc('eth_getBlockReceipts', [receipt.blockHash])).result;
     expect(receipts).toContainEqual((await vm.rpc('eth_getTransactionReceipt', [sent.hash])).result);
     const parent = (await vm.provider.getBlock(receipt.blockNumber - 1))!;
-    expect(block['parentHash']).toBe(parent.hash);
-    expect(Number(block['timestamp'])).toBeGreaterThanOrEqual(parent.timestamp);
+    expect(block.parentHash).toBe(parent.hash);
+    expect(Number(block.timestamp)).toBeGreaterThanOrEqual(parent.timestamp);
   });
 
   test('logs are found by index and by bloom alike', async () => {
@@ -114,10 +119,9 @@ describe('clients on the chain', () => {
     expect(indexed.length).toBeGreaterThan(2);
     expect(scanned.filter((log) => log.address === address.toLowerCase() && log.topics[0] === topic)).toEqual(indexed);
     const byValue = zeroPadValue(toBeHex(42), 32);
-    const [only, ...more] = (await vm.rpc('eth_getLogs', [{ ...filter, topics: [null, null, [byValue]] }]))
-      .result as [];
-    expect(only).toMatchObject({ topics: [topic, zeroPadValue(alice.address.toLowerCase(), 32), byValue] });
-    expect(more).toEqual([]);
+    expect((await vm.rpc('eth_getLogs', [{ ...filter, topics: [null, null, [byValue]] }])).result).toEqual([
+      expect.objectContaining({ topics: [topic, zeroPadValue(alice.address.toLowerCase(), 32), byValue] }),
+    ]);
   });
 
   test('proofs of accounts and slots hold against the state root, at any block', async () => {
@@ -125,18 +129,20 @@ describe('clients on the chain', () => {
     const head = await vm.provider.getBlockNumber();
     const absent = zeroPadValue('0x1234', 32);
     for (const blockNumber of [head, head - 1]) {
-      const { stateRoot } = (await vm.rpc('eth_getBlockByNumber', [toQuantity(blockNumber), false])).result as Json;
-      const proof = (await vm.rpc('eth_getProof', [address, ['0x0', absent], toQuantity(blockNumber)])).result as Json;
-      const path = (proof['accountProof'] as string[]).map((node) => getBytes(node));
+      const { stateRoot } = (await vm.rpc('eth_getBlockByNumber', [toQuantity(blockNumber), false]))
+        .result as BlockJson;
+      const proof = (await vm.rpc('eth_getProof', [address, ['0x0', absent], toQuantity(blockNumber)]))
+        .result as ProofJson;
+      const path = proof.accountProof.map((node) => getBytes(node));
       const leaf = await verifyMerkleProof(getBytes(keccak256(address)), path, { root: getBytes(stateRoot) });
-      const [, , storageRoot] = RLP.decode(leaf!) as Uint8Array[];
-      expect(storageRoot).toEqual(getBytes(proof['storageHash']));
-      for (const { key, value, proof: nodes } of proof['storageProof'] as { key: string; value: string; proof: [] }[]) {
+      const root = getBytes(proof.storageHash);
+      expect(RLP.decode(leaf ?? '0x')).toContainEqual(root);
+      for (const { key, value, proof: nodes } of proof.storageProof) {
         const slot = getBytes(keccak256(zeroPadValue(toBeHex(BigInt(key)), 32)));
         const found = await verifyMerkleProof(
           slot,
           nodes.map((node) => getBytes(node)),
-          { root: storageRoot! },
+          { root },
         );
         const word = found === null ? 0n : BigInt(`0x${Buffer.from(RLP.decode(found) as Uint8Array).toString('hex')}`);
         expect(word).toBe(BigInt(value));
@@ -188,12 +194,13 @@ describe('clients on the chain', () => {
 
   test('an access list names what a call touches', async () => {
     const call = { from: alice.address, to: await contract.getAddress(), data: probe.encodeFunctionData('value') };
-    const { accessList } = (await vm.rpc('eth_createAccessList', [call])).result as Json;
-    expect(accessList).toEqual([{ address: call.to.toLowerCase(), storageKeys: [zeroPadValue('0x00', 32)] }]);
+    expect((await vm.rpc('eth_createAccessList', [call])).result).toMatchObject({
+      accessList: [{ address: call.to.toLowerCase(), storageKeys: [zeroPadValue('0x00', 32)] }],
+    });
   });
 
   test('fees are free, and their history says so', async () => {
-    const history = (await vm.rpc('eth_feeHistory', ['0x3', 'latest', [25, 75]])).result as Json;
+    const history = (await vm.rpc('eth_feeHistory', ['0x3', 'latest', [25, 75]])).result;
     expect(history).toMatchObject({
       baseFeePerGas: ['0x0', '0x0', '0x0', '0x0'],
       reward: [
@@ -208,7 +215,7 @@ describe('clients on the chain', () => {
   test('a batch is answered in its order; notifications are not answered', async () => {
     const response = await fetch(`${vm.url}/rpc`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${vm.token}`, 'content-type': 'application/json' },
+      headers: { authorization: await vm.bearer(), 'content-type': 'application/json' },
       body: JSON.stringify([
         { jsonrpc: '2.0', id: 'a', method: 'eth_chainId', params: [] },
         { jsonrpc: '2.0', method: 'eth_blockNumber', params: [] },

@@ -92,13 +92,14 @@ describe('journaled state', () => {
         const read = (hash: Uint8Array): Uint8Array | undefined => stored.get(keyOf(hash));
         const source: StateSource = { getNode: read, getCode: read };
         let state = new JournaledState(source, EMPTY_ROOT, { accountsMax: 2, residentMax: 3 });
-        const stack: Model[] = [new Map()];
+        const bottom: Model = new Map();
+        const stack: Model[] = [bottom];
         for (const one of [...steps, { kind: 'seal' as const }]) {
           await apply(state, stack, one);
           if (one.kind !== 'seal' || stack.length > 1) continue;
           const { root, nodes, codes } = state.seal();
           for (const { hash, bytes } of [...nodes, ...codes]) stored.set(keyOf(hash), bytes);
-          expect(toHex(root)).toBe(toHex(await rootOf(stack[0] as Model)));
+          expect(toHex(root)).toBe(toHex(await rootOf(stack.at(-1) ?? bottom)));
           if (steps.length % 2 === 0) state = new JournaledState(source, root);
         }
       }),

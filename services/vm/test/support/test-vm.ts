@@ -7,32 +7,10 @@ import { createServiceTokenIssuer, parseServiceKey } from '@lucid/common/http/to
 import { type Clock, systemClock } from '@lucid/common/runtime/clock';
 import { loadConfig } from '@lucid/common/runtime/config';
 import { createLogger } from '@lucid/common/runtime/logger';
-import { governanceDefaults } from '@lucid/contracts/genesis-config';
-import { FetchRequest, JsonRpcProvider, Wallet } from 'ethers';
+import { FetchRequest, JsonRpcProvider } from 'ethers';
 import { configSchema } from '../../src/config.ts';
 import { openVm } from '../../src/open.ts';
-
-/** Accounts of the tests; the first three hold ether from genesis on. */
-export const [alice, bob, carol, poor, nobody] = [account(1), account(2), account(3), account(4), account(5)] as const;
-export const CHAIN_ID = 20_251;
-const funded = [alice, bob, carol];
-
-function account(n: number): Wallet {
-  return new Wallet(`0x${n.toString(16).padStart(64, '0')}`);
-}
-
-/** A genesis file with short governance and some ether. */
-export function testGenesis(overrides: Record<string, unknown> = {}): Record<string, unknown> {
-  return {
-    ...governanceDefaults,
-    chainId: CHAIN_ID,
-    timestamp: 1_767_225_600,
-    anchorers: [alice.address],
-    members: [{ address: alice.address, seats: 3 }],
-    balances: Object.fromEntries(funded.map(({ address }) => [address, (10n ** 21n).toString()])),
-    ...overrides,
-  };
-}
+import { CHAIN_ID, testGenesis } from './accounts.ts';
 
 export type TestVmOptions = {
   readonly dataDir?: string;
@@ -69,9 +47,13 @@ export async function openTestVm(options: TestVmOptions = {}) {
   const logger = createLogger({ name: 'vm', level: 'silent' });
   const vm = stack.use(await openVm(config, { logger, clock: options.clock ?? systemClock() }));
   const url = await vm.app.listen({ host: '127.0.0.1', port: 0 });
-  const token = await createServiceTokenIssuer(parseServiceKey(String(serviceKeyPem)), 'blockchain-api')('vm');
+  const issue = createServiceTokenIssuer(parseServiceKey(String(serviceKeyPem)), 'blockchain-api');
+  const bearer = async (): Promise<string> => `Bearer ${await issue('vm')}`;
   const request = new FetchRequest(`${url}/rpc`);
-  request.setHeader('authorization', `Bearer ${token}`);
+  request.preflightFunc = async (outgoing) => {
+    outgoing.setHeader('authorization', await bearer());
+    return outgoing;
+  };
   const provider = new JsonRpcProvider(request, CHAIN_ID, {
     staticNetwork: true,
     cacheTimeout: -1,
@@ -82,13 +64,13 @@ export async function openTestVm(options: TestVmOptions = {}) {
   const rpc = async (method: string, params: unknown[] = []): Promise<RpcAnswer> => {
     const response = await fetch(`${url}/rpc`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      headers: { authorization: await bearer(), 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
     });
     return (await response.json()) as RpcAnswer;
   };
   const resources = stack.move();
-  return { url, token, provider, rpc, dataDir, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return { app: vm.app, url, bearer, provider, rpc, dataDir, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
 export type RpcAnswer = {
