@@ -90,6 +90,16 @@ describe('downloads', () => {
     expect(Buffer.from((await reader?.read())?.value ?? []).toString()).toBe('last');
   });
 
+  test('the head reaches the client before there is a body', async () => {
+    const exchange = nextExchange();
+    const answer = fetch(`${gateway.url}/api/v1/chain/chain`);
+    const { response } = await exchange;
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+    expect((await answer).headers.get('content-type')).toBe('text/event-stream');
+    response.end();
+    expect(await (await answer).text()).toBe('');
+  });
+
   test('a client that leaves ends the upstream’s answer', async () => {
     const exchange = nextExchange();
     const abort = new AbortController();

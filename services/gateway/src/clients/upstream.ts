@@ -39,6 +39,8 @@ export class HttpUpstream implements Upstream, AsyncDisposable {
   readonly service: string;
   readonly baseUrl: string;
   readonly #options: UpstreamOptions;
+  /** Of the base URL; usually empty. */
+  readonly #pathPrefix: string;
   readonly #pool: Pool;
   readonly #breaker: CircuitBreaker;
   readonly #budget = new RetryBudget();
@@ -48,7 +50,9 @@ export class HttpUpstream implements Upstream, AsyncDisposable {
     this.service = options.service;
     this.baseUrl = options.baseUrl;
     this.#options = options;
-    this.#pool = new Pool(new URL(options.baseUrl).origin, {
+    const { origin, pathname } = new URL(options.baseUrl);
+    this.#pathPrefix = pathname.replace(/\/$/, '');
+    this.#pool = new Pool(origin, {
       connections: options.connectionsMax,
       pipelining: 1,
       allowH2: false,
@@ -83,7 +87,7 @@ export class HttpUpstream implements Upstream, AsyncDisposable {
     const isRepeatable = idempotentMethods.has(rest.method) && body === undefined;
     if (isRepeatable) this.#budget.deposit();
     try {
-      const request = { ...rest, upload: body && new Upload(body) };
+      const request = { ...rest, path: `${this.#pathPrefix}${rest.path}`, upload: body && new Upload(body) };
       for (let attempt = 1; ; attempt += 1) {
         try {
           await this.#attempt(request, sink, onClose);

@@ -36,6 +36,8 @@ export function createGuard(options: GuardOptions) {
     if (probes.has(path)) return;
     const origin = request.headers.origin;
     const isAllowedOrigin = origin !== undefined && options.corsOrigins.has(origin);
+    // What is answered depends on the origin as soon as one is allowed: no cache may mix them up.
+    if (options.corsOrigins.size > 0) reply.header('vary', 'Origin');
     if (isAllowedOrigin) reply.headers(corsHeaders(origin));
     const { key, policy } = addressQuota(request, options);
     const isAnonymous = request.headers.authorization === undefined;
