@@ -18,7 +18,6 @@ export function sessionCommands(program: Command, lazily: Lazily): void {
     .option('--policy-hash <hash>', 'a policy published before')
     .option('--wallet <file>', 'sign and publish the policy with this wallet')
     .option('--retain-days <n>', 'keep the content at least this long', wholeNumber(0), 30)
-    .option('--delete-after-days <n>', 'erase the content after this; never unless given', wholeNumber(1))
     .option('--chunk-bytes <n>', 'bytes of a chunk before compression', wholeNumber(65_536))
     .option('--give-up-after <seconds>', 'stop trying when the platform is away this long', wholeNumber(1))
     .option('--seal', 'seal at the end, and wait for the anchor')

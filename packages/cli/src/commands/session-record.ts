@@ -32,7 +32,6 @@ interface RecordOptions extends PolicyOptions {
   readonly content: string;
   readonly recipient?: readonly string[];
   readonly retainDays: number;
-  readonly deleteAfterDays?: number;
   readonly chunkBytes?: number;
   readonly giveUpAfter?: number;
   readonly seal?: boolean;
@@ -94,10 +93,7 @@ async function begin(
   const wallet = me.wallets[0];
   const plan = await planRecording({
     policyHash,
-    retention: {
-      retainForSec: options.retainDays * daySec,
-      ...(options.deleteAfterDays === undefined ? {} : { deleteAfterSec: options.deleteAfterDays * daySec }),
-    },
+    retention: { retainForSec: options.retainDays * daySec },
     labels: [...(options.label ?? [])],
     recipients: options.recipient ?? [],
     content: source.kind === 'terminal' ? asciicastType : options.content,
