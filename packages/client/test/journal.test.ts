@@ -1,35 +1,17 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createChunkSalt, encodeChunkHeader } from '@lucid/common/formats/chunk';
-import { sha256 } from '@lucid/common/formats/sha256';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Journal, type SealedChunk } from '../src/recorder/journal.ts';
+import { Journal } from '../src/recorder/journal.ts';
 import { planRecording } from '../src/recorder/plan-recording.ts';
+import { nextChunk } from './journal-chunk.ts';
 
-const SESSION = '0c8b1f8e-4a52-4d6b-9f3e-2a1b3c4d5e6f';
 const RECORD_SIZE = 193;
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lucid-journal-'));
 });
 afterEach(() => rm(folder, { recursive: true }));
-
-function nextChunk(journal: Journal): SealedChunk {
-  const chunkIndex = journal.chunkCount;
-  const stored = new Uint8Array(50).fill(chunkIndex);
-  const header = encodeChunkHeader({
-    sessionId: SESSION,
-    chunkIndex,
-    capturedAt: 1,
-    plainSize: 100,
-    cipherSize: stored.length,
-    chunkSalt: createChunkSalt(),
-    cipherDigest: sha256(stored),
-    previousHash: journal.lastHeaderHash,
-  });
-  return { header, signature: new Uint8Array(64), stored };
-}
 
 async function startJournal(chunkCount: number): Promise<Journal> {
   const plan = await planRecording({ policyHash: '11'.repeat(32), retention: { retainForSec: 0 } });
@@ -74,18 +56,36 @@ describe('journal', () => {
     }
   });
 
-  test('a torn tail is cut off, and a chunk never renamed never was', async () => {
-    {
-      await using journal = await startJournal(2);
-      await journal.drop(0);
-      await journal.drop(1);
-    }
-    await appendFile(join(folder, 'headers.log'), Buffer.alloc(RECORD_SIZE, 1));
+  test('a chunk never renamed never was', async () => {
+    await (await startJournal(2))[Symbol.asyncDispose]();
     await writeFile(join(folder, 'chunks', '000002.chunk.part'), 'half');
     await using journal = await Journal.open(folder);
     expect(journal.chunkCount).toBe(2);
-    expect(await readdir(join(folder, 'chunks'))).toEqual([]);
-    expect((await readFile(join(folder, 'headers.log'))).length).toBe(2 * RECORD_SIZE);
+    expect(await readdir(join(folder, 'chunks'))).toEqual(['000000.chunk', '000001.chunk']);
+  });
+
+  test('what no crash can have done to the headers is refused, and left as it is', async () => {
+    {
+      await using journal = await startJournal(3);
+      for (const index of journal.pending) await journal.drop(index);
+    }
+    const log = join(folder, 'headers.log');
+    const whole = await readFile(log);
+    const flipped = Uint8Array.from(whole, (byte, offset) => (offset === RECORD_SIZE + 5 ? byte ^ 1 : byte));
+    for (const damaged of [flipped, whole.subarray(0, -1), Buffer.concat([whole, Buffer.alloc(RECORD_SIZE, 1)])]) {
+      await writeFile(log, damaged);
+      await expect(Journal.open(folder)).rejects.toMatchObject({ code: 'JOURNAL_CORRUPT' });
+      expect((await readFile(log)).equals(damaged)).toBe(true);
+    }
+    await writeFile(log, whole);
+    await using journal = await Journal.open(folder);
+    expect(journal.chunkCount).toBe(3);
+  });
+
+  test('nothing is added once the seal is made', async () => {
+    await using journal = await startJournal(1);
+    await journal.keepSeal({ manifest: '{}', recorderSignature: '00' });
+    await expect(journal.append(nextChunk(journal))).rejects.toMatchObject({ code: 'RECORDING_SEALED' });
   });
 
   test('a damaged chunk is not sent, and one that follows nothing is not taken', async () => {

@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -137,14 +138,19 @@ describe('when the platform goes away', () => {
   test('a refusal for good ends a recording whose source stands still', async () => {
     await using journal = await startJournal();
     await record(journal, CHUNK);
-    await sealRecording({ sessions: platform.client.sessions, journal });
+    const { sessions } = platform.client;
+    // Sealed by a copy, which this journal knows nothing of.
+    const folder = join(platform.folder, `journal-${journals - 1}`);
+    await cp(folder, `${folder}-copy`, { recursive: true, filter: (path) => !path.includes('lock_') });
+    await using copy = await Journal.open(`${folder}-copy`);
+    await sealRecording({ sessions, journal: copy });
     async function* still(): AsyncGenerator<Uint8Array> {
       yield new Uint8Array(CHUNK);
       await new Promise(() => undefined);
     }
-    const { sessions } = platform.client;
     const recording = recordStream(still(), { sessions, journal, chunkBytes: CHUNK });
     await expect(recording).rejects.toMatchObject({ code: 'SESSION_STATE_INVALID' });
+    await expect(record(copy, SIZE)).rejects.toMatchObject({ code: 'RECORDING_SEALED' });
   });
 });
 

@@ -1,10 +1,11 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { access, type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '@lucid/common/errors';
 import { concatBytes, equalBytes, parseUtf8 } from '@lucid/common/formats/bytes';
 import { CHUNK_HEADER_SIZE, type ChunkHeader, chunkHeaderHash, parseChunkHeader } from '@lucid/common/formats/chunk';
 import { sha256 } from '@lucid/common/formats/sha256';
-import { syncFolder, writeDurably } from './durable-file.ts';
+import { createFolderDurably, syncFolder, writeDurably } from './durable-file.ts';
+import { FolderLock } from './folder-lock.ts';
 import type { KeptSeal, OpenedSession, RecordingPlan } from './recording.ts';
 
 /** A chunk as it is sent: the same bytes at every attempt. */
@@ -25,11 +26,12 @@ const HEADERS = 'headers.log';
 /**
  * What a recorder must not lose, in a folder of its own: the plan with its keys, the headers of all chunks cut, and
  * the content of those the platform has not acknowledged. A chunk is sent only after it is synced here, so a recorder
- * killed at any instant sends the same bytes again. One recorder at a time; readable by its owner alone.
+ * killed at any instant sends the same bytes again. Locked: one recorder at a time; readable by its owner alone.
  */
 export class Journal implements AsyncDisposable {
   readonly plan: RecordingPlan;
   readonly #folder: string;
+  readonly #lock: FolderLock;
   readonly #headersFile: FileHandle;
   readonly #headers: Uint8Array[];
   readonly #pending: Set<number>;
@@ -37,10 +39,13 @@ export class Journal implements AsyncDisposable {
   #seal: KeptSeal | undefined;
   #plainBytes = 0;
   #cipherBytes = 0;
+  /** The write that failed: what the disk holds is unknown until the journal is opened again. */
+  #failure: unknown;
 
   private constructor(parts: JournalParts) {
     this.plan = parts.plan;
     this.#folder = parts.folder;
+    this.#lock = parts.lock;
     this.#headersFile = parts.headersFile;
     this.#headers = [];
     this.#pending = new Set(parts.pending);
@@ -49,31 +54,35 @@ export class Journal implements AsyncDisposable {
     for (const header of parts.headers) this.#count(header);
   }
 
-  /** Starts a journal in an empty or new folder; AppError JOURNAL_EXISTS where one is. */
+  /** Starts a journal in an empty or new folder; AppError JOURNAL_EXISTS where one is, JOURNAL_LOCKED. */
   static async create(folder: string, plan: RecordingPlan): Promise<Journal> {
-    await mkdir(chunkFolder(folder), { recursive: true, mode: 0o700 });
-    if ((await readdir(folder)).includes(PLAN)) {
-      throw new AppError('JOURNAL_EXISTS', `${folder} holds a recording already.`, { status: 409 });
-    }
-    await writeDurably(join(folder, PLAN), JSON.stringify(plan));
-    return await Journal.open(folder);
+    await requireNone(folder);
+    await createFolderDurably(chunkFolder(folder));
+    return await Journal.#underLock(folder, async () => {
+      await requireNone(folder);
+      await writeDurably(join(folder, PLAN), JSON.stringify(plan));
+    });
   }
 
-  /** Opens a journal after any crash; AppError JOURNAL_NOT_FOUND or JOURNAL_CORRUPT. */
+  /** Opens a journal after any crash; AppError JOURNAL_NOT_FOUND, JOURNAL_CORRUPT or JOURNAL_LOCKED. */
   static async open(folder: string): Promise<Journal> {
-    const plan = await readJson<RecordingPlan>(join(folder, PLAN));
-    if (plan === undefined) throw new AppError('JOURNAL_NOT_FOUND', `${folder} holds no recording.`, { status: 404 });
+    await readPlan(folder);
+    return await Journal.#underLock(folder);
+  }
+
+  static async #underLock(folder: string, prepare?: () => Promise<void>): Promise<Journal> {
+    await using stack = new AsyncDisposableStack();
+    const lock = stack.use(await FolderLock.acquire(folder));
+    await prepare?.();
+    const plan = await readPlan(folder);
     const session = await readJson<OpenedSession>(join(folder, SESSION));
     const seal = await readJson<KeptSeal>(join(folder, SEAL));
     const pending = await listChunks(folder);
-    const headersFile = await open(join(folder, HEADERS), 'a+', 0o600);
-    try {
-      const headers = await recoverHeaders(folder, headersFile, pending);
-      return new Journal({ folder, plan, session, seal, headersFile, headers, pending });
-    } catch (error) {
-      await headersFile.close();
-      throw error;
-    }
+    const headersFile = stack.use(await open(join(folder, HEADERS), 'a+', 0o600));
+    await syncFolder(folder);
+    const headers = await recoverHeaders(folder, headersFile, pending);
+    stack.move();
+    return new Journal({ folder, lock, plan, session, seal, headersFile, headers, pending });
   }
 
   get session(): OpenedSession | undefined {
@@ -123,13 +132,28 @@ export class Journal implements AsyncDisposable {
     this.#seal = seal;
   }
 
-  /** Takes the next chunk; when this resolves it survives a crash. The content first, then the header that counts it. */
+  /**
+   * Takes the next chunk; when this resolves it survives a crash. The content first, then the header that counts it.
+   * @throws AppError RECORDING_SEALED once the seal is made: it counts the chunks; JOURNAL_FAILED after a write failed
+   */
   async append({ header, signature, stored }: SealedChunk): Promise<number> {
     const { chunkIndex } = parseChunkHeader(header);
     if (chunkIndex !== this.#headers.length) throw new RangeError(`chunk ${chunkIndex} is not the next one`);
-    await writeDurably(chunkPath(this.#folder, chunkIndex), concatBytes(header, signature, stored));
-    await this.#headersFile.appendFile(concatBytes(header, signature));
-    await this.#headersFile.datasync();
+    if (this.#seal !== undefined) {
+      throw new AppError('RECORDING_SEALED', 'The recording is sealed; nothing can be added.', { status: 409 });
+    }
+    if (this.#failure !== undefined) {
+      const detail = `A write to ${this.#folder} failed; open the recording again to go on.`;
+      throw new AppError('JOURNAL_FAILED', detail, { cause: this.#failure });
+    }
+    try {
+      await writeDurably(chunkPath(this.#folder, chunkIndex), concatBytes(header, signature, stored));
+      await this.#headersFile.appendFile(concatBytes(header, signature));
+      await this.#headersFile.datasync();
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
     this.#count(header);
     this.#pending.add(chunkIndex);
     return chunkIndex;
@@ -157,11 +181,13 @@ export class Journal implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#headersFile.close();
+    await this.#lock[Symbol.asyncDispose]();
   }
 }
 
 interface JournalParts {
   readonly folder: string;
+  readonly lock: FolderLock;
   readonly plan: RecordingPlan;
   readonly session: OpenedSession | undefined;
   readonly seal: KeptSeal | undefined;
@@ -207,8 +233,8 @@ function readHeader(bytes: Uint8Array): ChunkHeader | undefined {
 }
 
 /**
- * Reads the log of headers up to the first record that does not follow the one before it, adds the chunk that was
- * synced but not logged when the recorder died, and leaves the file holding just that.
+ * Reads the log of headers. A crash leaves at most one torn record, at its end, and the chunk it is of; the record is
+ * cut off, and the chunk that was synced but not logged is added. Anything else wrong was no crash, and is not touched.
  */
 async function recoverHeaders(folder: string, file: FileHandle, pending: readonly number[]): Promise<Uint8Array[]> {
   const log = new Uint8Array(await file.readFile());
@@ -218,15 +244,19 @@ async function recoverHeaders(folder: string, file: FileHandle, pending: readonl
     if (!follows(bytes, headers)) break;
     headers.push(bytes);
   }
-  if (headers.length * RECORD_SIZE !== log.length) await file.truncate(headers.length * RECORD_SIZE);
-  const next = pending.includes(headers.length) ? await readChunkFile(folder, headers.length) : undefined;
-  if (next !== undefined && follows(next.header, headers)) {
+  const count = headers.length;
+  const next = pending.includes(count) ? await readChunkFile(folder, count) : undefined;
+  const isNext = next !== undefined && follows(next.header, headers);
+  const tornSize = log.length - count * RECORD_SIZE;
+  if (tornSize > RECORD_SIZE || (tornSize > 0 && !isNext)) throw corrupt(`the header of chunk ${count} is damaged`);
+  const stranger = pending.find((index) => index > count || (index === count && !isNext));
+  if (stranger !== undefined) throw corrupt(`chunk ${stranger} does not follow the chunks before it`);
+  if (tornSize > 0) await file.truncate(count * RECORD_SIZE);
+  if (isNext) {
     await file.appendFile(concatBytes(next.header, next.signature));
     headers.push(next.header);
   }
   await file.datasync();
-  const stranger = pending.find((index) => index >= headers.length);
-  if (stranger !== undefined) throw corrupt(`chunk ${stranger} does not follow the chunks before it`);
   return headers;
 }
 
@@ -235,6 +265,20 @@ function follows(bytes: Uint8Array, headers: readonly Uint8Array[]): boolean {
   const last = headers.at(-1);
   const previousHash = last === undefined ? new Uint8Array(32) : chunkHeaderHash(last);
   return header?.chunkIndex === headers.length && equalBytes(header.previousHash, previousHash);
+}
+
+async function requireNone(folder: string): Promise<void> {
+  const isStarted = await access(join(folder, PLAN)).then(
+    () => true,
+    () => false,
+  );
+  if (isStarted) throw new AppError('JOURNAL_EXISTS', `${folder} holds a recording already.`, { status: 409 });
+}
+
+async function readPlan(folder: string): Promise<RecordingPlan> {
+  const plan = await readJson<RecordingPlan>(join(folder, PLAN));
+  if (plan === undefined) throw new AppError('JOURNAL_NOT_FOUND', `${folder} holds no recording.`, { status: 404 });
+  return plan;
 }
 
 /** A file of the journal's own, written whole or not at all. */
