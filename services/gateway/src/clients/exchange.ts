@@ -71,6 +71,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(reason);
   }
 
+  /** The client went away. After the end of an answer this says nothing. */
+  leave(): void {
+    if (!this.#isOver) this.abort(new ClientGone());
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#abortReason) controller.abort(this.#abortReason);

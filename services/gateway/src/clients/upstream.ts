@@ -2,7 +2,6 @@ import { AppError, isAppError } from '@lucid/common/errors';
 import { CircuitBreaker, type CircuitState } from '@lucid/common/http/circuit-breaker';
 import { Pool } from 'undici';
 import type { AnswerSink } from '../domain/answer-sink.ts';
-import { ClientGone } from '../domain/client-gone.ts';
 import { RetryBudget } from '../domain/retry-budget.ts';
 import { Slots } from '../domain/slots.ts';
 import type { OnClientClose, Upstream, UpstreamHealth, UpstreamRequest } from '../domain/upstream.ts';
@@ -108,7 +107,7 @@ export class HttpUpstream implements Upstream, AsyncDisposable {
     const toHead = async () => {
       exchange = new Exchange(this.service, request, sink, this.#options.timeouts);
       const current = exchange;
-      onClose(() => current.abort(new ClientGone()));
+      onClose(() => current.leave());
       const status = await exchange.start(this.#pool);
       if (isFaulty(status)) throw new FaultyAnswer();
     };

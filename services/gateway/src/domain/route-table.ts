@@ -27,6 +27,9 @@ export interface RouteTable {
   readonly blocked: readonly Pick<Route, 'family' | 'method' | 'path'>[];
 }
 
+/** What a blocked route calls itself, in place of an operation's id. */
+export const blockedRoute = 'blocked';
+
 const probePaths = ['/livez', '/readyz', '/metrics', '/openapi.json'];
 
 /** Compiles the table from the operation tables: what is declared and not internal is forwarded, nothing else. */

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { GatewayFamily } from '@lucid/common/apis/gateway';
 import { gatewayPath } from '@lucid/common/apis/gateway';
 import { toFastifyPath } from '@lucid/common/http/implement';
@@ -6,7 +7,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ClientGone } from '../domain/client-gone.ts';
 import { type Header, pairsOf, requestHeaders } from '../domain/headers.ts';
 import { parseTarget } from '../domain/request-target.ts';
-import type { Route, RouteTable } from '../domain/route-table.ts';
+import { blockedRoute, type Route, type RouteTable } from '../domain/route-table.ts';
 import type { RequestBody, Upstream } from '../domain/upstream.ts';
 import { gatewayError } from '../errors.ts';
 import { replySink } from './reply-sink.ts';
@@ -41,11 +42,10 @@ export async function forwardRoutes(
       scope.route({
         method,
         url: toFastifyPath(path),
-        config: { operationId: 'blocked', access: 'public' },
+        config: { operationId: blockedRoute, access: 'public' },
         schema: undocumented,
-        handler: (request) => {
-          throw gatewayError('ROUTE_NOT_FOUND', `There is no ${request.method} ${path} here.`);
-        },
+        // The guard has answered.
+        handler: () => assert.fail('a blocked route was reached'),
       });
     }
   });

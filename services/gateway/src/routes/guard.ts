@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { corsHeaders, preflightHeaders } from '../domain/cors.ts';
 import { checkHeaders, pairsOf } from '../domain/headers.ts';
 import { parseTarget } from '../domain/request-target.ts';
-import { allowedMethods, type RouteTable } from '../domain/route-table.ts';
+import { allowedMethods, blockedRoute, type RouteTable } from '../domain/route-table.ts';
 import type { Slots } from '../domain/slots.ts';
 import { gatewayError } from '../errors.ts';
 
@@ -42,6 +42,10 @@ export function createGuard(options: GuardOptions) {
     const { key, policy } = addressQuota(request, options);
     const isAnonymous = request.headers.authorization === undefined;
     enforce(reply, isAnonymous ? await options.limiter.take(key, policy) : await options.limiter.peek(key, policy));
+    // Before any token is looked at: to everybody alike there is nothing here.
+    if (request.routeOptions.config.operationId === blockedRoute) {
+      throw gatewayError('ROUTE_NOT_FOUND', `There is no ${request.method} ${path} here.`);
+    }
     if (!request.is404) return;
     const allow = allowedMethods([...options.table.forwarded, ...options.ownRoutes], path);
     if (allow.length === 0) return; // answered ROUTE_NOT_FOUND
