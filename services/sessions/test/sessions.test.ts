@@ -7,6 +7,7 @@ import { createEd25519Seed, openEd25519Signer } from '@lucid/common/formats/ed25
 import { encodeManifest, manifestHash, signManifest } from '@lucid/common/formats/manifest';
 import { verifyInclusion } from '@lucid/common/formats/merkle';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { at } from '../../../test/support/at.ts';
 import { TestRecorder } from '../../../test/support/test-recorder.ts';
 import { openTestSessions, put, type SessionsClient, startRecording, type TestSessions } from './platform.ts';
 
@@ -62,11 +63,11 @@ describe('opening and joining', () => {
     await guestClient.joinSession({ params, body: await guest.join(sessionId, 'guest') });
     expect((await guestClient.getSession({ params })).state).toBe('recording');
     expect((await guestClient.listSessions()).items.map((item) => item.sessionId)).toEqual([sessionId]);
-    const [chunk] = await recorder.chunks(sessionId, 1);
-    await expect(put(guestClient, sessionId, chunk as never)).rejects.toMatchObject({ code: 'SESSION_NOT_PERMITTED' });
+    const chunk = at(await recorder.chunks(sessionId, 1), 0);
+    await expect(put(guestClient, sessionId, chunk)).rejects.toMatchObject({ code: 'SESSION_NOT_PERMITTED' });
     const recorderClient = sessions.client({ subject: 'device', roles: ['recorder'] });
     await recorderClient.joinSession({ params, body: await recorder.join(sessionId, 'device') });
-    expect(await put(recorderClient, sessionId, chunk as never)).toMatchObject({ durableSeq: 0 });
+    expect(await put(recorderClient, sessionId, chunk)).toMatchObject({ durableSeq: 0 });
   });
 
   test('lists are newest first, paged, and one’s own; an auditor sees all', async () => {
@@ -170,10 +171,10 @@ describe('sealing', () => {
         rootHash: parseHex(manifest.merkleRoot),
       });
     }
-    await expect(put(client, session.sessionId, chunks[4] as never)).rejects.toMatchObject({
+    await expect(put(client, session.sessionId, at(chunks, 4))).rejects.toMatchObject({
       code: 'SESSION_STATE_INVALID',
     });
-    expect(await put(client, session.sessionId, chunks[0] as never)).toMatchObject({ chunkIndex: 0 });
+    expect(await put(client, session.sessionId, at(chunks, 0))).toMatchObject({ chunkIndex: 0 });
     const other = await recorder.seal({ ...manifest, device: 'another' });
     await expect(client.sealSession({ params, body: other })).rejects.toMatchObject({ code: 'SESSION_SEAL_CONFLICT' });
     await expect(client.getBundle({ params })).rejects.toMatchObject({ code: 'SESSION_NOT_SEALED' });
@@ -187,7 +188,7 @@ describe('sealing', () => {
     const params = { sessionId };
     const session = await client.joinSession({ params, body: await recorder.join(sessionId, 'user-1') });
     const chunks = await recorder.chunks(sessionId, 1);
-    await put(client, sessionId, chunks[0]);
+    await put(client, sessionId, at(chunks, 0));
     const manifest = recorder.manifest(session, chunks);
     const body = await recorder.seal(manifest);
     const bytes = encodeManifest(manifest);
