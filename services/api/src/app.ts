@@ -5,6 +5,7 @@ import { createService } from '@lucid/common/http/service';
 import type { Logger } from '@lucid/common/runtime/logger';
 import type { FastifyInstance } from 'fastify';
 import type { AccessTokens } from './domain/access-tokens.ts';
+import type { Callers } from './domain/callers.ts';
 import type { Challenges } from './domain/challenges.ts';
 import type { SignInService } from './domain/sign-in.ts';
 import type { IdentityStore } from './domain/stores.ts';
@@ -22,6 +23,7 @@ export interface AppDeps {
   readonly challenges: Challenges;
   readonly accessTokens: AccessTokens;
   readonly signIn: SignInService;
+  readonly callers: Callers;
   readonly users: UserService;
   readonly throttle: Throttle;
   readonly now: () => number;

@@ -7,6 +7,7 @@ import { createLocalJWKSet } from 'jose';
 import { type AppOptions, buildApp } from './app.ts';
 import type { ApiConfig } from './config.ts';
 import { createAccessTokens, parseSigningKey } from './domain/access-tokens.ts';
+import { createCallers } from './domain/callers.ts';
 import { createChallenges } from './domain/challenges.ts';
 import { createPasswords } from './domain/passwords.ts';
 import { ensureSetupCode } from './domain/setup.ts';
@@ -90,6 +91,7 @@ async function compose(
     ...parts,
     logger,
     signIn: createSignInService(parts),
+    callers: createCallers(store),
     users: createUserService({ ...parts, isRegistrationOpen, onSetupDone }),
     throttle: createThrottle({
       signInsPerMinute: config.signInsPerMinute,

@@ -8,6 +8,7 @@ import {
   createWalletUser,
   registerAdmin,
   signChallenge,
+  signInByWallet,
   startTestApi,
   type TestApi,
 } from './support/api.ts';
@@ -59,10 +60,11 @@ describe('users', () => {
 
   test('wallets are linked by their signature and unlinked down to the last credential', async () => {
     const { wallet, tokens } = await createWalletUser(api, admin, 'wanda');
-    const me = api.as(tokens.accessToken);
     const second = Wallet.createRandom();
-    const linked = await me.linkWallet({ body: await signChallenge(api, second, 'link-wallet') });
+    const body = await signChallenge(api, second, 'link-wallet');
+    const linked = await api.as(tokens.accessToken).linkWallet({ body });
     expect(linked.wallets).toEqual([wallet.address, second.address]);
+    const me = api.as((await signInByWallet(api, second)).accessToken);
     await me.unlinkWallet({ params: { address: wallet.address.toLowerCase() } });
     await expect(me.unlinkWallet({ params: { address: wallet.address } })).rejects.toMatchObject({
       code: 'WALLET_NOT_FOUND',
@@ -70,9 +72,12 @@ describe('users', () => {
     await expect(me.unlinkWallet({ params: { address: second.address } })).rejects.toMatchObject({
       code: 'USER_LAST_CREDENTIAL',
     });
-    await me.updateMe({ body: { password: { next: 'a first password' }, displayName: 'Wanda' } });
-    await me.unlinkWallet({ params: { address: second.address } });
-    expect(await me.getMe()).toMatchObject({ wallets: [], hasPassword: true, displayName: 'Wanda' });
+    const password = 'a first password';
+    await me.updateMe({ body: { password: { next: password }, displayName: 'Wanda' } });
+    const grant = { grantType: 'password', name: 'wanda', password } as const;
+    const again = api.as((await api.anybody.createToken({ body: grant })).accessToken);
+    await again.unlinkWallet({ params: { address: second.address } });
+    expect(await again.getMe()).toMatchObject({ wallets: [], hasPassword: true, displayName: 'Wanda' });
   });
 });
 

@@ -19,6 +19,10 @@ export const identityErrors = {
     doc: 'Too many wrong passwords for this name; `Retry-After` says when to try again.',
   },
   AUTH_USER_DISABLED: { status: 403, doc: 'The user is disabled or deleted.' },
+  AUTH_SIGN_IN_ENDED: {
+    status: 401,
+    doc: 'The sign-in the token comes from was ended: revoked, a new password, or its wallet unlinked. Sign in again.',
+  },
   AUTH_SCOPE_MISSING: { status: 403, doc: 'The token was not made by signing in, so it may not manage credentials.' },
   REFRESH_TOKEN_INVALID: { status: 401, doc: 'The refresh token is unknown or revoked; sign in again.' },
   REFRESH_TOKEN_EXPIRED: { status: 401, doc: 'The refresh token is past its time; sign in again.' },
@@ -48,6 +52,8 @@ export const identityErrors = {
   WALLET_LIMIT_REACHED: { status: 409, doc: 'The user has as many wallets as one may have; unlink one first.' },
   POLICY_NOT_FOUND: { status: 404, doc: 'There is no policy with this hash.' },
   POLICY_INVALID: { status: 400, doc: 'The policy has no canonical JSON form (RFC 8785), or contradicts itself.' },
+  STORE_FAILED: { status: 503, doc: 'A write failed; nothing is written any more until an operator restarts it.' },
+  STORE_BUSY: { status: 503, doc: 'More writes wait than the service takes; try again.' },
   POLICY_OWNER_WRONG: { status: 403, doc: "The policy's owner is not you, or its address is not one of your wallets." },
   POLICY_SIGNATURE_INVALID: { status: 422, doc: "The signature is not the owner address's over this policy's hash." },
   POLICY_VERSION_CONFLICT: {

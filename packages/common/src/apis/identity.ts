@@ -36,6 +36,12 @@ const messageErrors = [
   'AUTH_SIGNATURE_INVALID',
 ] as const;
 
+/** The caller's user or sign-in is not what it was when the token was made. */
+const callerErrors = ['AUTH_USER_DISABLED', 'AUTH_SIGN_IN_ENDED'] as const;
+/** Credentials are managed by who signed in, not by API keys. */
+const signedInErrors = [...callerErrors, 'AUTH_SCOPE_MISSING'] as const;
+const writeErrors = ['STORE_FAILED', 'STORE_BUSY'] as const;
+
 const auth = {
   createChallenge: {
     method: 'POST',
@@ -58,6 +64,7 @@ const auth = {
     body: TokenRequest,
     responses: { 200: { description: 'Tokens', schema: Tokens } },
     errors: [
+      ...writeErrors,
       ...messageErrors,
       'AUTH_WALLET_UNKNOWN',
       'AUTH_CREDENTIALS_WRONG',
@@ -79,7 +86,7 @@ const auth = {
     access: 'public',
     body: strictObject({ refreshToken: Type.String({ minLength: 1, maxLength: 128 }) }),
     responses: { 204: { description: 'The token is not valid any more' } },
-    errors: ['RATE_LIMITED'],
+    errors: [...writeErrors, 'RATE_LIMITED'],
   },
   getJwks: {
     method: 'GET',
@@ -97,19 +104,19 @@ const me = {
     summary: 'Read your own user',
     access: people,
     responses: { 200: { description: 'You', schema: User } },
-    errors: ['AUTH_USER_DISABLED'],
+    errors: [...callerErrors],
   },
   updateMe: {
     method: 'PATCH',
     path: '/users/me',
     summary: 'Change your display name or password',
-    description: 'A new password ends all your sign-ins.',
+    description: 'A new password ends all your sign-ins; API keys stay.',
     access: people,
     body: MyChange,
     responses: { 200: { description: 'You, changed', schema: User } },
     errors: [
-      'AUTH_USER_DISABLED',
-      'AUTH_SCOPE_MISSING',
+      ...signedInErrors,
+      ...writeErrors,
       'AUTH_CREDENTIALS_WRONG',
       'AUTH_LOCKED_OUT',
       'PASSWORD_UNFIT',
@@ -125,9 +132,9 @@ const me = {
     body: SignedMessage,
     responses: { 200: { description: 'You, with the wallet', schema: User } },
     errors: [
+      ...signedInErrors,
+      ...writeErrors,
       ...messageErrors,
-      'AUTH_USER_DISABLED',
-      'AUTH_SCOPE_MISSING',
       'WALLET_TAKEN',
       'WALLET_LIMIT_REACHED',
       'RATE_LIMITED',
@@ -137,10 +144,11 @@ const me = {
     method: 'DELETE',
     path: '/users/me/wallets/{address}',
     summary: 'Unlink one of your wallets',
+    description: 'Sign-ins made with it end.',
     access: people,
     params: strictObject({ address: EthereumAddress }),
     responses: { 204: { description: 'Unlinked' } },
-    errors: ['AUTH_USER_DISABLED', 'AUTH_SCOPE_MISSING', 'WALLET_NOT_FOUND', 'USER_LAST_CREDENTIAL'],
+    errors: [...signedInErrors, ...writeErrors, 'WALLET_NOT_FOUND', 'USER_LAST_CREDENTIAL'],
   },
 } as const satisfies Operations;
 
@@ -158,6 +166,7 @@ const users = {
     body: Registration,
     responses: { 201: { description: 'Registered; now sign in', schema: User } },
     errors: [
+      ...writeErrors,
       ...messageErrors,
       'REGISTRATION_CLOSED',
       'SETUP_CODE_INVALID',
@@ -172,10 +181,18 @@ const users = {
     method: 'POST',
     path: '/users',
     summary: 'Create a user',
+    description: 'By an admin who signed in: an API key creates nobody.',
     access: admins,
     body: NewUser,
     responses: { 201: { description: 'Created', schema: User } },
-    errors: ['USER_CREDENTIAL_MISSING', 'USER_NAME_TAKEN', 'WALLET_TAKEN', 'PASSWORD_UNFIT'],
+    errors: [
+      ...signedInErrors,
+      ...writeErrors,
+      'USER_CREDENTIAL_MISSING',
+      'USER_NAME_TAKEN',
+      'WALLET_TAKEN',
+      'PASSWORD_UNFIT',
+    ],
   },
   listUsers: {
     method: 'GET',
@@ -184,7 +201,7 @@ const users = {
     access: { roles: ['admin', 'auditor'] },
     query: strictObject(pageQuery),
     responses: { 200: { description: 'A page of users', schema: page(User) } },
-    errors: ['CURSOR_INVALID'],
+    errors: [...callerErrors, 'CURSOR_INVALID'],
   },
   getUser: {
     method: 'GET',
@@ -194,18 +211,18 @@ const users = {
     access: 'authenticated',
     params: userParams,
     responses: { 200: { description: 'The user', schema: User } },
-    errors: ['USER_NOT_FOUND', 'OBJECT_OF_ANOTHER_USER'],
+    errors: [...callerErrors, 'USER_NOT_FOUND', 'OBJECT_OF_ANOTHER_USER'],
   },
   updateUser: {
     method: 'PATCH',
     path: '/users/{userId}',
     summary: 'Change a user',
-    description: 'A new password, and disabling, end all sign-ins of the user.',
+    description: 'By an admin who signed in. A new password, and disabling, end all sign-ins of the user.',
     access: admins,
     params: userParams,
     body: UserChange,
     responses: { 200: { description: 'The user, changed', schema: User } },
-    errors: ['USER_NOT_FOUND', 'USER_LAST_ADMIN', 'PASSWORD_UNFIT'],
+    errors: [...signedInErrors, ...writeErrors, 'USER_NOT_FOUND', 'USER_LAST_ADMIN', 'PASSWORD_UNFIT'],
   },
   deleteUser: {
     method: 'DELETE',
@@ -215,7 +232,7 @@ const users = {
     access: admins,
     params: userParams,
     responses: { 204: { description: 'Deleted' } },
-    errors: ['USER_NOT_FOUND', 'USER_LAST_ADMIN'],
+    errors: [...signedInErrors, ...writeErrors, 'USER_NOT_FOUND', 'USER_LAST_ADMIN'],
   },
 } as const satisfies Operations;
 
@@ -228,7 +245,7 @@ const apiKeys = {
     access: people,
     body: NewApiKey,
     responses: { 201: { description: 'Created', schema: CreatedApiKey } },
-    errors: ['AUTH_USER_DISABLED', 'AUTH_SCOPE_MISSING', 'API_KEY_GRANT_EXCEEDED', 'API_KEY_LIMIT_REACHED'],
+    errors: [...signedInErrors, ...writeErrors, 'API_KEY_GRANT_EXCEEDED', 'API_KEY_LIMIT_REACHED'],
   },
   listApiKeys: {
     method: 'GET',
@@ -237,7 +254,7 @@ const apiKeys = {
     access: people,
     query: strictObject(pageQuery),
     responses: { 200: { description: 'A page of keys', schema: page(ApiKey) } },
-    errors: ['CURSOR_INVALID'],
+    errors: [...callerErrors, 'CURSOR_INVALID'],
   },
   deleteApiKey: {
     method: 'DELETE',
@@ -247,7 +264,7 @@ const apiKeys = {
     access: people,
     params: strictObject({ apiKeyId: ApiKeyId }),
     responses: { 204: { description: 'Deleted' } },
-    errors: ['API_KEY_NOT_FOUND', 'OBJECT_OF_ANOTHER_USER', 'AUTH_SCOPE_MISSING'],
+    errors: [...signedInErrors, ...writeErrors, 'API_KEY_NOT_FOUND', 'OBJECT_OF_ANOTHER_USER'],
   },
 } as const satisfies Operations;
 
@@ -265,7 +282,8 @@ const policies = {
     bodyBytesMax: 262_144,
     responses: { 201: { description: 'Published', schema: StoredPolicy } },
     errors: [
-      'AUTH_USER_DISABLED',
+      ...callerErrors,
+      ...writeErrors,
       'POLICY_INVALID',
       'POLICY_OWNER_WRONG',
       'POLICY_SIGNATURE_INVALID',
@@ -279,7 +297,7 @@ const policies = {
     access: people,
     query: strictObject({ ...pageQuery, policyId: Type.Optional(Uuid) }),
     responses: { 200: { description: 'A page of policies', schema: page(StoredPolicy) } },
-    errors: ['CURSOR_INVALID'],
+    errors: [...callerErrors, 'CURSOR_INVALID'],
   },
   getPolicy: {
     method: 'GET',

@@ -18,6 +18,8 @@ export interface Jwk {
 
 export interface Grant {
   readonly subject: string;
+  /** The sign-in the token comes from; an API key's token has none. */
+  readonly signInId?: string;
   readonly roles: readonly UserRole[];
   readonly scopes: readonly string[];
 }
@@ -53,7 +55,7 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
   const current = toJwk(signingKey);
   return {
     jwks: { keys: [current, ...(previousKey ? [toJwk(previousKey)] : [])] },
-    issue: async ({ subject, roles, scopes }) => {
+    issue: async ({ subject, signInId, roles, scopes }) => {
       const issuedAtSec = Math.floor(now() / 1000);
       const expiresAtSec = issuedAtSec + accessTokenLifeMs / 1000;
       const token = await new SignJWT({ role: roles, scope: scopes.join(' ') })
@@ -61,13 +63,19 @@ export function createAccessTokens(options: AccessTokenOptions): AccessTokens {
         .setIssuer(issuer)
         .setSubject(subject)
         .setAudience(userAudience)
-        .setJti(randomUUID())
+        .setJti(signInId === undefined ? randomUUID() : `${signInId}.${randomUUID()}`)
         .setIssuedAt(issuedAtSec)
         .setExpirationTime(expiresAtSec)
         .sign(signingKey);
       return { token, expiresAt: expiresAtSec * 1000 };
     },
   };
+}
+
+/** The sign-in a token comes from, by its `jti`; undefined for the token of an API key. */
+export function signInIdOf(tokenId: string): string | undefined {
+  const end = tokenId.indexOf('.');
+  return end === -1 ? undefined : tokenId.slice(0, end);
 }
 
 function toJwk(privateKey: KeyObject): Jwk {

@@ -3,6 +3,7 @@ import { isAppError } from '@lucid/common/errors';
 import { toHex } from '@lucid/common/formats/bytes';
 import { encodeCanonicalJson } from '@lucid/common/formats/canonical-json';
 import { sha256 } from '@lucid/common/formats/sha256';
+import { Signature } from 'ethers';
 import { apiError } from '../errors.ts';
 import { recover } from './challenges.ts';
 import type { Policy, User } from './types.ts';
@@ -28,9 +29,7 @@ export function policySigningText(policyHash: string): string {
  * @throws POLICY_INVALID, POLICY_OWNER_WRONG, POLICY_SIGNATURE_INVALID
  */
 export function verifyPolicy(owner: User, policy: SessionPolicyDocument, signature: string, createdAt: number): Policy {
-  if (policy.expiresAt !== null && Date.parse(policy.expiresAt) <= Date.parse(policy.issuedAt)) {
-    throw apiError('POLICY_INVALID', 'The policy ends before it begins.');
-  }
+  verifyTimes(policy);
   const { subject, address } = policy.owner;
   const isOwn = owner.userId === subject;
   if (!isOwn || !owner.wallets.some((wallet) => wallet.toLowerCase() === address.toLowerCase())) {
@@ -40,5 +39,12 @@ export function verifyPolicy(owner: User, policy: SessionPolicyDocument, signatu
   if (recover(policySigningText(policyHash), signature)?.toLowerCase() !== address.toLowerCase()) {
     throw apiError('POLICY_SIGNATURE_INVALID', `The signature is not ${address}'s over the policy ${policyHash}.`);
   }
-  return { policyHash, policy, signature, createdAt };
+  // A signature has several spellings (compact, other case, v as 0 or 27): one is kept.
+  return { policyHash, policy, signature: Signature.from(signature).serialized, createdAt };
+}
+
+function verifyTimes({ issuedAt, expiresAt }: SessionPolicyDocument): void {
+  const [from, to] = [Date.parse(issuedAt), expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt)];
+  // What the format allows and no clock shows (a leap second) is NaN, which compares as false.
+  if (!(from < to)) throw apiError('POLICY_INVALID', 'The policy ends before it begins, or one of its times is none.');
 }

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { apiError } from '../errors.ts';
 import type { AccessTokens } from './access-tokens.ts';
 import { type Challenges, isEqual, type SignedMessage, verifyWalletSignature } from './challenges.ts';
-import { countAttempt } from './lock-out.ts';
+import { countAttempt, familiar, freeAttemptsOfStrangers, isFamiliar } from './lock-out.ts';
 import type { Passwords } from './passwords.ts';
 import { createRefreshToken, hashSecret, parseApiKey } from './secrets.ts';
 import type { IdentityStore } from './stores.ts';
-import type { User, UserRole } from './types.ts';
+import type { SignIn, User, UserRole } from './types.ts';
 
 export const refreshTokenLifeMs = 7 * 24 * 3_600_000;
 /** What a token of somebody who signed in may do, and that of an API key may not: manage credentials. */
@@ -32,7 +32,8 @@ export interface SignInDeps {
 /** The four ways to an access token. Each throws its own codes; see the operation `createToken`. */
 export interface SignInService {
   byWallet(signed: SignedMessage): Promise<IssuedTokens>;
-  byPassword(name: string, password: string): Promise<IssuedTokens>;
+  /** @param from the address class the attempt comes from */
+  byPassword(name: string, password: string, from: string): Promise<IssuedTokens>;
   byRefreshToken(refreshToken: string): Promise<IssuedTokens>;
   byApiKey(apiKey: string): Promise<IssuedTokens>;
   revoke(refreshToken: string): Promise<void>;
@@ -45,13 +46,15 @@ export function createSignInService(deps: SignInDeps): SignInService {
       const address = await proveWallet(deps, signed, 'sign-in');
       const user = await store.findUserByWallet(address);
       if (!user) throw apiError('AUTH_WALLET_UNKNOWN', `No user has the wallet ${address}.`);
-      return await openSignIn(deps, user);
+      return await openSignIn(deps, user, address);
     },
-    byPassword: async (name, password) => {
+    byPassword: async (name, password, from) => {
       const user = await store.findUserByName(name);
-      await checkPassword(deps, name, password, user?.passwordHash);
-      if (!user) throw apiError('AUTH_CREDENTIALS_WRONG', wrongCredentials);
-      return await openSignIn(deps, user);
+      await checkPassword(deps, { name, from }, password, user?.passwordHash);
+      // Checking takes a while: a password that was changed meanwhile is a wrong one.
+      const now = user && (await store.findUser(user.userId));
+      if (!now || now.passwordHash !== user.passwordHash) throw apiError('AUTH_CREDENTIALS_WRONG', wrongCredentials);
+      return await openSignIn(deps, now);
     },
     byRefreshToken: (refreshToken) => refresh(deps, refreshToken),
     byApiKey: (apiKey) => exchangeApiKey(deps, apiKey),
@@ -76,30 +79,60 @@ export async function proveWallet(
 
 const wrongCredentials = 'There is no such user, or the password is not theirs.';
 
+/** Who tries a password, and from which address class. */
+export interface PasswordAttempt {
+  readonly name: string;
+  readonly from: string;
+}
+
 /**
- * Counts the attempt, durably, then compares, which takes as long without a hash as with one.
+ * Counts the attempt, durably, then compares, which takes as long without a hash as with one. Each address class has
+ * its own count, and those a name was signed in from before have no other: strangers who guess close the name to
+ * strangers, not to whoever it belongs to.
  * @throws AUTH_LOCKED_OUT, AUTH_CREDENTIALS_WRONG
  */
 export async function checkPassword(
   { store, passwords, now }: Pick<SignInDeps, 'store' | 'passwords' | 'now'>,
-  name: string,
+  { name, from }: PasswordAttempt,
   password: string,
   passwordHash: string | undefined,
 ): Promise<void> {
-  const nameHash = hashSecret(name);
-  await store.updateAttempts(nameHash, (attempts) => countAttempt(attempts, now()));
+  const [ofAddress, ofStrangers] = [hashSecret(`${name}\n${from}`), hashSecret(name)];
+  let isKnownHere = false;
+  await store.updateAttempts(ofAddress, (attempts) => {
+    isKnownHere = isFamiliar(attempts, now());
+    return countAttempt(attempts, now());
+  });
+  if (!isKnownHere) {
+    await store.updateAttempts(ofStrangers, (attempts) => countAttempt(attempts, now(), freeAttemptsOfStrangers));
+  }
   const isRight = await passwords.isPassword(password, passwordHash);
   if (!isRight) throw apiError('AUTH_CREDENTIALS_WRONG', wrongCredentials);
-  await store.updateAttempts(nameHash, () => undefined);
+  await Promise.all([
+    store.updateAttempts(ofAddress, () => familiar(now())),
+    store.updateAttempts(ofStrangers, () => undefined),
+  ]);
 }
 
-async function openSignIn(deps: SignInDeps, user: User): Promise<IssuedTokens> {
+async function openSignIn(deps: SignInDeps, user: User, wallet?: string): Promise<IssuedTokens> {
   refuseDisabled(user);
   const createdAt = deps.now();
   const token = createRefreshToken();
   const expiresAt = createdAt + refreshTokenLifeMs;
-  await deps.store.openSignIn({ signInId: randomUUID(), userId: user.userId, createdAt }, hashSecret(token), expiresAt);
-  return await issue(deps, user, { token, expiresAt });
+  const signIn = {
+    signInId: randomUUID(),
+    userId: user.userId,
+    createdAt,
+    ...(wallet === undefined ? {} : { wallet }),
+  };
+  await deps.store.openSignIn(signIn, hashSecret(token), expiresAt);
+  return await issue(deps, user, signIn, { token, expiresAt });
+}
+
+/** Whether a sign-in is still good for what it was: nothing its user did since has ended it. */
+export function isStanding(signIn: SignIn, user: User): boolean {
+  const hasWallet = signIn.wallet === undefined || user.wallets.includes(signIn.wallet);
+  return signIn.userId === user.userId && hasWallet && signIn.createdAt >= user.signInsValidFrom;
 }
 
 async function refresh(deps: SignInDeps, refreshToken: string): Promise<IssuedTokens> {
@@ -118,20 +151,21 @@ async function refresh(deps: SignInDeps, refreshToken: string): Promise<IssuedTo
   }
   const { signIn } = rotation;
   const user = await store.findUser(signIn.userId);
-  if (!user || user.isDisabled || signIn.createdAt < user.signInsValidFrom) {
+  if (!user || user.isDisabled || !isStanding(signIn, user)) {
     await store.revoke(tokenHash);
     throw apiError('REFRESH_TOKEN_INVALID', 'The sign-in was ended; sign in again.');
   }
-  return await issue(deps, user, next);
+  return await issue(deps, user, signIn, next);
 }
 
 async function issue(
   { accessTokens }: SignInDeps,
   { userId, roles }: User,
+  { signInId }: SignIn,
   refreshToken: { readonly token: string; readonly expiresAt: number },
 ): Promise<IssuedTokens> {
   const scopes = [accountScope];
-  const { token, expiresAt } = await accessTokens.issue({ subject: userId, roles, scopes });
+  const { token, expiresAt } = await accessTokens.issue({ subject: userId, signInId, roles, scopes });
   return { accessToken: token, expiresAt, refreshToken, subject: userId, roles, scopes };
 }
 

@@ -44,12 +44,14 @@ export interface SignInStore {
   /** Marks a challenge's nonce as used. @throws AUTH_CHALLENGE_REUSED when it was, whoever races */
   spendNonce(nonce: string, expiresAt: number): Promise<void>;
   openSignIn(signIn: SignIn, tokenHash: string, expiresAt: number): Promise<void>;
+  /** Undefined once it was revoked. */
+  findSignIn(signInId: string): Promise<SignIn | undefined>;
   /** Spends one refresh token and puts the next in its place, or revokes the sign-in of one that was spent. */
   rotate(tokenHash: string, next: { hash: string; expiresAt: number }, now: number): Promise<Rotation>;
   /** Ends the sign-in of this token; nothing when there is none. */
   revoke(tokenHash: string): Promise<void>;
-  /** Replaces the attempts of a name; what `change` throws is thrown and nothing written. */
-  updateAttempts(nameHash: string, change: (attempts: Attempts | undefined) => Attempts | undefined): Promise<void>;
+  /** Replaces the attempts under a key; what `change` throws is thrown and nothing written. */
+  updateAttempts(keyHash: string, change: (attempts: Attempts | undefined) => Attempts | undefined): Promise<void>;
   /** Forgets nonces, tokens and attempts that can matter no more; answers how many. */
   purge(now: number): Promise<number>;
 }

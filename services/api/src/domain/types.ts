@@ -20,20 +20,25 @@ export interface User {
   readonly signInsValidFrom: number;
 }
 
-/** One sign-in: the refresh tokens that descend from it stand and fall together. */
+/** One sign-in: the tokens that descend from it stand and fall together. */
 export interface SignIn {
   readonly signInId: string;
   readonly userId: string;
+  /** When the credential was last seen to be the user's. */
   readonly createdAt: number;
+  /** The wallet it was made with; it ends when that wallet is the user's no more. */
+  readonly wallet?: string;
 }
 
-/** Failed passwords for one name. */
+/** Failed passwords for one name, from everywhere or from one address class. */
 export interface Attempts {
   /** Attempts since the last success, those under way included. */
   readonly count: number;
   readonly lastAt: number;
   /** No attempt is taken before this. */
   readonly blockedUntil: number;
+  /** Until then this address class is one the name was signed in from. */
+  readonly familiarUntil?: number;
 }
 
 export interface ApiKey {

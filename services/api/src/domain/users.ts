@@ -4,7 +4,7 @@ import { apiError } from '../errors.ts';
 import { isEqual, type SignedMessage } from './challenges.ts';
 import { verifyPasswordFit } from './passwords.ts';
 import { hashSetupCode } from './secrets.ts';
-import { checkPassword, proveWallet, refuseDisabled, type SignInDeps } from './sign-in.ts';
+import { checkPassword, proveWallet, type SignInDeps } from './sign-in.ts';
 import type { PageRequest, User, UserRole } from './types.ts';
 
 export const walletsMax = 16;
@@ -47,11 +47,10 @@ export interface UserChange {
 export interface UserService {
   register(registration: Registration): Promise<User>;
   create(user: NewUser): Promise<User>;
-  /** An enabled user. @throws AUTH_USER_DISABLED also for one that was deleted while a token of theirs lives */
-  getActive(userId: string): Promise<User>;
   get(userId: string): Promise<User>;
   list(page: PageRequest<string>): Promise<User[]>;
-  updateMe(userId: string, change: MyChange): Promise<User>;
+  /** @param from the address class the change comes from */
+  updateMe(me: User, change: MyChange, from: string): Promise<User>;
   update(userId: string, change: UserChange): Promise<User>;
   delete(userId: string): Promise<void>;
   linkWallet(userId: string, signed: SignedMessage): Promise<User>;
@@ -60,14 +59,7 @@ export interface UserService {
 
 export function createUserService(deps: UsersDeps): UserService {
   const { store } = deps;
-  const getActive = async (userId: string): Promise<User> => {
-    const user = await store.findUser(userId);
-    if (!user) throw apiError('AUTH_USER_DISABLED', 'The user this token was given to is deleted.');
-    refuseDisabled(user);
-    return user;
-  };
   return {
-    getActive,
     register: (registration) => register(deps, registration),
     create: (user) => create(deps, user),
     get: async (userId) => {
@@ -76,20 +68,15 @@ export function createUserService(deps: UsersDeps): UserService {
       return user;
     },
     list: (page) => store.listUsers(page),
-    updateMe: async (userId, change) => await updateMe(deps, await getActive(userId), change),
+    updateMe: (me, change, from) => updateMe(deps, me, change, from),
     update: (userId, change) => update(deps, userId, change),
     delete: (userId) => store.deleteUser(userId),
     linkWallet: async (userId, signed) => {
-      await getActive(userId);
       const address = await proveWallet(deps, signed, 'link-wallet');
       return await store.updateUser(userId, (user) => withWallet(user, address, deps.now()));
     },
-    unlinkWallet: async (userId, address) => {
-      await getActive(userId);
-      return await store.updateUser(userId, (user) =>
-        withoutWallet(user, getAddress(address.toLowerCase()), deps.now()),
-      );
-    },
+    unlinkWallet: (userId, address) =>
+      store.updateUser(userId, (user) => withoutWallet(user, getAddress(address.toLowerCase()), deps.now())),
   };
 }
 
@@ -162,11 +149,11 @@ async function toUser({ passwords, now }: UsersDeps, newUser: NewUser): Promise<
   };
 }
 
-async function updateMe(deps: UsersDeps, me: User, change: MyChange): Promise<User> {
+async function updateMe(deps: UsersDeps, me: User, change: MyChange, from: string): Promise<User> {
   const { displayName, password } = change;
   // Whoever holds a stolen token must not be able to lock its owner out: the old password is asked for.
   if (password && me.passwordHash !== undefined) {
-    await checkPassword(deps, me.name, password.current ?? '', me.passwordHash);
+    await checkPassword(deps, { name: me.name, from }, password.current ?? '', me.passwordHash);
   }
   return await update(deps, me.userId, {
     ...(displayName === undefined ? {} : { displayName }),
@@ -183,7 +170,8 @@ async function update({ store, passwords, now }: UsersDeps, userId: string, chan
   return await store.updateUser(userId, (user) => {
     const updatedAt = now();
     const endsSignIns = password !== undefined || change.isDisabled === true;
-    const signInsValidFrom = endsSignIns ? updatedAt : user.signInsValidFrom;
+    // One of this very millisecond may have been made with what is changed.
+    const signInsValidFrom = endsSignIns ? updatedAt + 1 : user.signInsValidFrom;
     return { ...user, ...plain, ...passwordHash, updatedAt, signInsValidFrom };
   });
 }

@@ -25,9 +25,9 @@ export async function authRoutes(app: FastifyInstance, { challenges, signIn, acc
       return { ...challenge, expiresAt: formatTimestamp(challenge.expiresAt) };
     },
     createToken: async ({ body, request, reply }) => {
-      throttle(request);
+      const from = throttle(request);
       reply.header('cache-control', 'no-store');
-      return toTokensView(await grant(signIn, body));
+      return toTokensView(await grant(signIn, body, from));
     },
     revokeToken: async ({ body, request }) => {
       throttle(request);
@@ -41,12 +41,12 @@ export async function authRoutes(app: FastifyInstance, { challenges, signIn, acc
   });
 }
 
-function grant(signIn: SignInService, body: TokenRequestBody): Promise<IssuedTokens> {
+function grant(signIn: SignInService, body: TokenRequestBody, from: string): Promise<IssuedTokens> {
   switch (body.grantType) {
     case 'wallet':
       return signIn.byWallet(body);
     case 'password':
-      return signIn.byPassword(body.name, body.password);
+      return signIn.byPassword(body.name, body.password, from);
     case 'refresh_token':
       return signIn.byRefreshToken(body.refreshToken);
     case 'api_key':

@@ -8,15 +8,17 @@ export interface ThrottleOptions {
   readonly proxies: readonly string[];
 }
 
-/** Bounds what strangers can make this service do. @throws RATE_LIMITED */
-export type Throttle = (request: FastifyRequest) => void;
+/** Bounds what strangers can make this service do; answers the address class the request comes from. @throws RATE_LIMITED */
+export type Throttle = (request: FastifyRequest) => string;
 
 /**
  * One quota for each address class and one for all together: checking a signature or a password costs milliseconds of
- * a core, and whoever lies about their address still meets the second.
+ * a core, and whoever lies about their address still meets the second. What the first refuses takes nothing from the
+ * second, so that one address cannot use up everybody's.
  */
 export function createThrottle({ signInsPerMinute, proxies }: ThrottleOptions): Throttle {
-  const limiter = new MemoryRateLimiter({ keysMax: 10_000 });
+  const addresses = new MemoryRateLimiter({ keysMax: 10_000 });
+  const everybody = new MemoryRateLimiter();
   const isProxy = createAddressClassifier(proxies);
   const classify = createAddressClassifier([]);
   const each: RateLimitPolicy = { name: 'sign-in', limit: signInsPerMinute, windowSec: 60 };
@@ -24,10 +26,10 @@ export function createThrottle({ signInsPerMinute, proxies }: ThrottleOptions): 
   return (request) => {
     const peer = request.socket.remoteAddress;
     const address = isProxy(peer).kind === 'shared' ? (forwardedFor(request) ?? peer) : peer;
-    const decisions = [limiter.take(`address ${classify(address).key}`, each), limiter.take('all', all)];
-    const refusal = decisions.find(({ isAllowed }) => !isAllowed);
-    if (!refusal) return;
-    const { retryAfterSec } = refusal;
+    const { key } = classify(address);
+    const own = addresses.take(key, each);
+    const { isAllowed, retryAfterSec } = own.isAllowed ? everybody.take('all', all) : own;
+    if (isAllowed) return key;
     throw commonError('RATE_LIMITED', `Too many sign-ins; try again in ${retryAfterSec} s.`, { retryAfterSec });
   };
 }

@@ -1,3 +1,4 @@
+import { commonError } from '@lucid/common/apis/error-factory';
 import type { ApiKeyView, PolicyView, TokensView, UserView } from '@lucid/common/apis/identity-schemas';
 import type { IssuedTokens } from '../domain/sign-in.ts';
 import type { ApiKey, Policy, User } from '../domain/types.ts';
@@ -6,6 +7,13 @@ import type { ApiKey, Policy, User } from '../domain/types.ts';
 
 export function formatTimestamp(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+/** RFC 3339 to milliseconds. @throws REQUEST_INVALID for what the format allows and no clock shows: a leap second */
+export function parseTimestamp(text: string, pointer: string): number {
+  const ms = Date.parse(text);
+  if (!Number.isNaN(ms)) return ms;
+  throw commonError('REQUEST_INVALID', `${pointer} is no time.`, { errors: [{ pointer, detail: 'is no time' }] });
 }
 
 export function toUserView(user: User): UserView {

@@ -14,7 +14,7 @@ export const spaces = {
   refreshTokens: keySpace('refresh/'),
   /** nonce → when it may be forgotten */
   nonces: keySpace('nonce/'),
-  /** hash of a name → Attempts */
+  /** hash of a name, or of a name and an address class → Attempts */
   attempts: keySpace('attempts/'),
   /** key id → ApiKey */
   apiKeys: keySpace('apikey/'),

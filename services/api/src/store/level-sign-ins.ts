@@ -2,7 +2,7 @@ import type { GroupCommit, Transaction } from '@lucid/common/storage/group-commi
 import { decodeJson, encodeJson } from '@lucid/common/storage/json';
 import type { KeyValueStore } from '@lucid/common/storage/kv';
 import type { KeySpace } from '@lucid/common/storage/prefix';
-import { attemptsLifeMs } from '../domain/lock-out.ts';
+import { areAttemptsOver } from '../domain/lock-out.ts';
 import type { Rotation, SignInStore } from '../domain/stores.ts';
 import type { Attempts, SignIn } from '../domain/types.ts';
 import { apiError } from '../errors.ts';
@@ -29,15 +29,21 @@ export function createLevelSignIns(store: KeyValueStore, writer: GroupCommit): S
         tx.put(spaces.signIns.key(signIn.signInId), encodeJson({ ...signIn, expiresAt }));
         putToken(tx, tokenHash, { signIn, expiresAt, isSpent: false });
       }),
+    findSignIn: async (signInId) => {
+      const value = store.findSync(spaces.signIns.key(signInId));
+      if (!value) return undefined;
+      const { expiresAt: _expiresAt, ...signIn } = decodeJson<SignIn & { readonly expiresAt: number }>(value);
+      return signIn;
+    },
     rotate: (tokenHash, next, now) => writer.run((tx) => rotate(tx, tokenHash, next, now)),
     revoke: (tokenHash) =>
       writer.run((tx) => {
         const record = findToken(tx, tokenHash);
         if (record) tx.del(spaces.signIns.key(record.signIn.signInId));
       }),
-    updateAttempts: (nameHash, change) =>
+    updateAttempts: (keyHash, change) =>
       writer.run((tx) => {
-        const key = spaces.attempts.key(nameHash);
+        const key = spaces.attempts.key(keyHash);
         const value = tx.find(key);
         const attempts = change(value && decodeJson<Attempts>(value));
         if (attempts) tx.put(key, encodeJson(attempts));
@@ -87,7 +93,7 @@ async function purge(store: KeyValueStore, writer: GroupCommit, now: number): Pr
     [spaces.nonces, (expiresAt) => (expiresAt as number) <= now],
     [spaces.refreshTokens, (record) => (record as RefreshRecord).expiresAt <= now],
     [spaces.signIns, (signIn) => (signIn as { expiresAt: number }).expiresAt <= now],
-    [spaces.attempts, (attempts) => (attempts as Attempts).lastAt + attemptsLifeMs <= now],
+    [spaces.attempts, (attempts) => areAttemptsOver(attempts as Attempts, now)],
   ];
   let count = 0;
   for (const [space, isEnded] of ended) {

@@ -33,6 +33,8 @@ export interface TestApiOptions {
   readonly folder?: string;
   readonly env?: Environment;
   readonly clock?: Clock;
+  /** Takes every line the service logs, at the most talkative level. */
+  readonly log?: (line: string) => void;
 }
 
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
@@ -48,7 +50,10 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     API_SIGN_INS_PER_MINUTE: '10000',
     ...options.env,
   });
-  const logger = createLogger({ name: 'api', level: 'silent' });
+  const { log } = options;
+  const logger = log
+    ? createLogger({ name: 'api', level: 'trace' }, { write: log })
+    : createLogger({ name: 'api', level: 'silent' });
   const running = await startService(
     { name: 'api', open: (_config, context) => openApi(config, context, { checkResponses: true }) },
     config,
