@@ -17,6 +17,9 @@ type Waiting = { resolve: (result: string) => void; reject: (error: Error) => vo
 /** The thread's source beside this file: TypeScript in development, JavaScript when built. */
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 
+/** A thread's heap, several times what it needs: a thread that meets it ends, and the process lives. */
+const HEAP_MB = { chain: 768, calls: 384 } as const;
+
 /** One running thread. */
 export class WorkerHost implements AsyncDisposable {
   readonly #options: WorkerHostOptions;
@@ -31,7 +34,8 @@ export class WorkerHost implements AsyncDisposable {
   private constructor(options: WorkerHostOptions) {
     this.#options = options;
     const conditions = import.meta.url.endsWith('.ts') ? ['--conditions=source'] : [];
-    this.#worker = new Worker(ENTRY, { workerData: options.start, execArgv: conditions });
+    const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB[options.start.role], maxYoungGenerationSizeMb: 32 };
+    this.#worker = new Worker(ENTRY, { workerData: options.start, execArgv: conditions, resourceLimits });
     this.#worker.on('message', (message: ThreadMessage) => this.#receive(message));
     this.#worker.on('error', (error) => this.#end(`the thread failed: ${error.message}`));
     this.#worker.on('exit', () => {

@@ -1,12 +1,16 @@
+import { spawnSync } from 'node:child_process';
 import { isAppError } from '@lucid/common/errors';
 import { TestClock } from '@lucid/common/runtime/clock';
 import { describe, expect, test } from 'vitest';
-import { alice, CHAIN_ID, carol, poor, testGenesis } from './support/accounts.ts';
+import { alice, carol, poor, testGenesis } from './support/accounts.ts';
 import { deployProbe } from './support/probe.ts';
+import { openTestNode } from './support/test-chain.ts';
 import { openTestVm, tempDir } from './support/test-vm.ts';
 
+const withGenesis = (overrides: Record<string, unknown>) => ({ genesisText: JSON.stringify(testGenesis(overrides)) });
+
 describe('opening', () => {
-  test('a chain goes on where it was closed', async () => {
+  test('the service goes on where it was closed', async () => {
     await using folder = await tempDir();
     let head = '';
     {
@@ -23,16 +27,18 @@ describe('opening', () => {
   });
 
   test('the same genesis makes the same block 0, anywhere', async () => {
-    await using one = await openTestVm();
-    await using two = await openTestVm();
-    expect((await one.provider.getBlock(0))?.hash).toBe((await two.provider.getBlock(0))?.hash);
+    await using one = await tempDir();
+    await using two = await tempDir();
+    await using first = await openTestNode(one.path);
+    await using second = await openTestNode(two.path);
+    expect((await first.blockOf('0x0')).hash).toBe((await second.blockOf('0x0')).hash);
   });
 
   test('another genesis on the same folder is refused', async () => {
     await using folder = await tempDir();
-    await (await openTestVm({ dataDir: folder.path }))[Symbol.asyncDispose]();
+    await (await openTestNode(folder.path))[Symbol.asyncDispose]();
     for (const other of [{ chainId: 5 }, { members: [{ address: carol.address, seats: 1 }] }]) {
-      const refused = await openTestVm({ dataDir: folder.path, genesis: testGenesis(other) }).catch((e: unknown) => e);
+      const refused = await openTestNode(folder.path, withGenesis(other)).catch((error: unknown) => error);
       expect(isAppError(refused, 'VM_GENESIS_MISMATCH')).toBe(true);
     }
   });
@@ -45,19 +51,23 @@ describe('opening', () => {
       [{ members: 7 }, 'VM_GENESIS_INVALID'],
       [{ balances: { [alice.address]: 'lots' } }, 'VM_GENESIS_INVALID'],
     ] as const) {
-      const genesis = testGenesis(overrides);
-      const refused = await openTestVm({ dataDir: folder.path, genesis }).catch((error: unknown) => error);
+      const refused = await openTestNode(folder.path, withGenesis(overrides)).catch((error: unknown) => error);
       expect(refused).toMatchObject({ code });
     }
-    await using vm = await openTestVm({ dataDir: folder.path });
-    expect(await vm.provider.getBlockNumber()).toBe(0);
+    await using chain = await openTestNode(folder.path);
+    expect(await chain.ask('eth_blockNumber')).toBe('0x0');
+  });
+
+  test('a service that cannot open says why: the code of its thread', async () => {
+    const refused = await openTestVm({ genesis: testGenesis({ members: [] }) }).catch((error: unknown) => error);
+    expect(isAppError(refused, 'GENESIS_CONFIG_INVALID')).toBe(true);
   });
 
   test('a folder another process writes is refused', async () => {
-    await using vm = await openTestVm();
-    const { spawnSync } = await import('node:child_process');
+    await using folder = await tempDir();
+    await using _chain = await openTestNode(folder.path);
     const code = `import { openLevelStore } from '@lucid/common/storage/level-store';
-      openLevelStore(${JSON.stringify(`${vm.dataDir}/chain`)}).catch((error) => console.log(error.code));`;
+      openLevelStore(${JSON.stringify(folder.path)}).catch((error) => console.log(error.code));`;
     const cwd = new URL('..', import.meta.url).pathname;
     const { stdout } = spawnSync(process.execPath, ['--conditions=source', '--input-type=module', '-e', code], { cwd });
     expect(stdout.toString().trim()).toBe('STORE_LOCKED');
@@ -65,7 +75,7 @@ describe('opening', () => {
 });
 
 describe('time', () => {
-  test("a block has the service's time; within a second blocks share it; it never goes back", async () => {
+  test("a block has the service's time, also across threads; within a second blocks share it", async () => {
     const clock = new TestClock(Date.UTC(2026, 5, 1));
     await using vm = await openTestVm({ clock });
     const stamp = async (): Promise<number> => {
@@ -81,28 +91,29 @@ describe('time', () => {
 
   test('a clock behind the head is held at the head', async () => {
     await using folder = await tempDir();
-    const at = async (ms: number): Promise<number> => {
-      await using vm = await openTestVm({ dataDir: folder.path, clock: new TestClock(ms) });
-      const sent = await alice.connect(vm.provider).sendTransaction({ to: poor.address });
-      return (await vm.provider.getBlock((await sent.wait())?.blockNumber ?? 0))?.timestamp ?? 0;
+    const at = async (ms: number, nonce: number): Promise<number> => {
+      await using chain = await openTestNode(folder.path, {}, new TestClock(ms));
+      const { blockNumber } = await chain.receiptOf(await chain.send(alice, { to: poor.address, nonce }));
+      return Number((await chain.blockOf(blockNumber)).timestamp);
     };
-    const ahead = await at(Date.UTC(2026, 8, 1));
-    expect(await at(Date.UTC(2026, 7, 1))).toBe(ahead);
+    const ahead = await at(Date.UTC(2026, 8, 1), 0);
+    expect(ahead).toBe(Date.UTC(2026, 8, 1) / 1000);
+    expect(await at(Date.UTC(2026, 7, 1), 1)).toBe(ahead);
   });
 });
 
 test('a transaction that its sender can no longer pay leaves the pool; later ones wait behind the gap', async () => {
-  await using vm = await openTestVm({ env: { VM_BLOCK_INTERVAL_MS: '200' } });
+  await using folder = await tempDir();
+  await using chain = await openTestNode(folder.path);
   const value = 6n * 10n ** 20n;
-  const raw = (nonce: number, wei: bigint): Promise<string> =>
-    carol.signTransaction({ to: poor.address, value: wei, nonce, gasLimit: 21_000, gasPrice: 0, chainId: CHAIN_ID });
-  const [first, second, third] = await Promise.all([raw(0, value), raw(1, value), raw(2, 1n)]);
-  // The first block opens the interval, so that the three meet in the second.
-  await (await alice.connect(vm.provider).sendTransaction({ to: poor.address })).wait();
-  const sent = await Promise.all([first, second, third].map((one) => vm.provider.broadcastTransaction(one)));
-  await sent[0]?.wait();
-  expect(await vm.provider.getBalance(poor.address)).toBe(value);
-  expect(await vm.provider.getTransaction(sent[1]?.hash ?? '')).toBeNull();
-  expect((await vm.rpc('txpool_status')).result).toEqual({ pending: '0x0', queued: '0x1' });
-  expect(await vm.provider.getTransactionCount(carol.address, 'pending')).toBe(1);
+  const [first, second] = await Promise.all([
+    chain.send(carol, { to: poor.address, value, nonce: 0 }),
+    chain.send(carol, { to: poor.address, value, nonce: 1 }),
+    chain.send(carol, { to: poor.address, value: 1n, nonce: 2 }),
+  ]);
+  await chain.receiptOf(first);
+  expect(BigInt(String(await chain.ask('eth_getBalance', poor.address)))).toBe(value);
+  expect(await chain.ask('eth_getTransactionByHash', second)).toBeNull();
+  expect(await chain.ask('txpool_status')).toEqual({ pending: '0x0', queued: '0x1' });
+  expect(await chain.ask('eth_getTransactionCount', carol.address, 'pending')).toBe('0x1');
 });

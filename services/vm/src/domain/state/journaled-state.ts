@@ -24,7 +24,7 @@ type Undo =
   | { kind: 'slot'; storage: AccountStorage; slot: string; before: Uint8Array }
   | { kind: 'storage'; address: string; before: AccountStorage };
 
-const DEFAULT_LIMITS: StateLimits = { accountsMax: 20_000, residentMax: 100_000 };
+const DEFAULT_LIMITS: StateLimits = { accountsMax: 10_000, residentMax: 20_000 };
 const NO_CODE = new Uint8Array(0);
 
 /** One state at one root. A single writer: interleaved checkpoints of two executions would mix. */
