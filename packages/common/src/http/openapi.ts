@@ -129,11 +129,10 @@ function successResponses({ responses }: Operation): Record<string, unknown> {
 /** The common codes an operation implies by its shape, then its own, grouped by status. */
 export function errorCodes(operation: Operation): string[] {
   const codes: CommonErrorCode[] = ['REQUEST_INVALID', 'INTERNAL', 'OVERLOADED'];
-  if (operation.access !== 'public') {
-    codes.push('AUTH_TOKEN_MISSING', 'AUTH_TOKEN_INVALID', 'AUTH_TOKEN_EXPIRED', 'AUTH_AUDIENCE_WRONG');
-    codes.push('DEPENDENCY_UNAVAILABLE');
-    if (operation.access !== 'authenticated') codes.push('AUTH_ROLE_MISSING');
-  }
+  if (operation.access !== 'public') codes.push('AUTH_TOKEN_MISSING');
+  // A token that comes along is looked at on public operations too.
+  codes.push('AUTH_TOKEN_INVALID', 'AUTH_TOKEN_EXPIRED', 'AUTH_AUDIENCE_WRONG', 'DEPENDENCY_UNAVAILABLE');
+  if (typeof operation.access === 'object') codes.push('AUTH_ROLE_MISSING');
   if (operation.body ?? operation.rawBody) {
     codes.push('REQUEST_BODY_MALFORMED', 'REQUEST_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED');
   }
