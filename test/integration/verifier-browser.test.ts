@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { verifyBundle } from '@lucid/client/verify';
-import { toBase64, utf8 } from '@lucid/common/formats/bytes';
+import { parseHex, toBase64, toHex, utf8 } from '@lucid/common/formats/bytes';
+import { createEd25519Seed, isEd25519Signature, openEd25519Signer } from '@lucid/common/formats/ed25519';
 import type { ProofReport } from '@lucid/common/formats/verify-proof';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -80,6 +81,10 @@ function verifyInPage(call: VerifyCall): Promise<ProofReport> {
   return tested.page.evaluate(`verifier.verify(${JSON.stringify(call)})`);
 }
 
+function isSignatureInPage(...hex: readonly [publicKey: string, signature: string, message: string]): Promise<boolean> {
+  return tested.page.evaluate(`verifier.isSignature(${hex.map((part) => JSON.stringify(part)).join()})`);
+}
+
 function callOf({ bundle, chunk }: RecordedSession): VerifyCall & { readonly chunk: string } {
   return { bundle: toBase64(bundle), policy, requireAnchor: true, chunk: toBase64(chunk) };
 }
@@ -136,6 +141,30 @@ describe('in a browser, with the platform off', () => {
     const wrongLog = await verifyInPage({ ...callOf(recorded), policy: wrongPolicy });
     expect(wrongLog.steps.at(-1)).toMatchObject({ ok: false, code: 'PROOF_SEAL_CHECKPOINT_UNTRUSTED' });
   });
+
+  browserTest(
+    'a signature that anybody could have made is refused, though the browser itself would take it',
+    async () => {
+      const neutral = `01${'00'.repeat(31)}`;
+      const zero = '00'.repeat(32);
+      // By a key of order 1; and of a true key, but with the neutral point for R, which Node does not take.
+      const forged = [
+        [neutral, neutral + zero, '68'],
+        [
+          'ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c',
+          `${neutral}3d0bbf5a4ed793ead3f7b10780839e942adb184cbef90ff5eb180831f811eb05`,
+          '68656c6c6f',
+        ],
+      ] as const;
+      for (const [publicKey, signature, message] of forged) {
+        const inNode = await isEd25519Signature(parseHex(publicKey), parseHex(signature), parseHex(message));
+        expect([inNode, await isSignatureInPage(publicKey, signature, message)]).toEqual([false, false]);
+      }
+      const signer = await openEd25519Signer(createEd25519Seed());
+      const signature = toHex(await signer.sign(utf8('true')));
+      expect(await isSignatureInPage(toHex(signer.publicKey), signature, toHex(utf8('true')))).toBe(true);
+    },
+  );
 
   browserTest('the page complained of nothing and asked for nothing but itself', () => {
     expect(tested.complaints).toEqual([]);

@@ -1,5 +1,6 @@
 import { type VerifyBundleOptions, verifyBundle } from '@lucid/client/verify';
-import { parseBase64 } from '@lucid/common/formats/bytes';
+import { parseBase64, parseHex } from '@lucid/common/formats/bytes';
+import { isEd25519Signature } from '@lucid/common/formats/ed25519';
 import type { ProofReport } from '@lucid/common/formats/verify-proof';
 
 // The script of a page that verifies. Bytes come in as base 64, because calls into a page carry JSON.
@@ -19,6 +20,11 @@ function optionsOf({ chunk, ...options }: VerifyCall): VerifyBundleOptions {
 
 export async function verify(call: VerifyCall): Promise<ProofReport> {
   return await verifyBundle(parseBase64(call.bundle), optionsOf(call));
+}
+
+/** Whether a page takes `signature` for the key's, all in hex. */
+export async function isSignature(publicKey: string, signature: string, message: string): Promise<boolean> {
+  return await isEd25519Signature(parseHex(publicKey), parseHex(signature), parseHex(message));
 }
 
 /** The codes that refuse the bundle with one bit flipped, in turn at each of these bytes; `OK` where none does. */

@@ -21,6 +21,8 @@ import {
 } from './shape.ts';
 
 export const MANIFEST_SIZE_MAX = 256 * 1024;
+/** How far a recorder's clock may be ahead of the platform's: a session that ends later than that in its future is refused. */
+export const CLOCK_AHEAD_MS_MAX = 600_000;
 const PARTICIPANTS_MAX = 256;
 const RETENTION_SEC_MAX = 10_000_000_000;
 const DOMAIN = utf8('lucid/manifest/v1\0');
@@ -72,7 +74,8 @@ function invalid(detail: string): Error {
 
 /** Checks the rules that span members. */
 function requireSound(manifest: Manifest): Manifest {
-  const { retention, participants, recipients } = manifest;
+  const { retention, participants, recipients, previous } = manifest;
+  if (previous?.sessionId === manifest.sessionId) throw invalid('the session resumes itself');
   if (manifest.startedAt > manifest.endedAt) throw invalid('the session ends before it starts');
   if ((retention.deleteAfterSec ?? Infinity) < retention.retainForSec) {
     throw invalid('the content would be erased before it may be');

@@ -8,6 +8,7 @@ import { type Manifest, parseManifest } from './manifest.ts';
 import {
   hex,
   hex0x,
+  hex0xUpTo,
   integer,
   json,
   lines,
@@ -28,17 +29,20 @@ export const PROOF_BUNDLE_SIZE_MAX = 16 * 1024 * 1024;
 const CHUNKS_MAX = 10_000;
 const RECEIPT_SIZE_MAX = 64 * 1024;
 const TRIE_NODES_MAX = 65;
+/** A header takes some 600 bytes and a branch of a trie 532. What is larger is refused before it is taken apart. */
+const RLP_SIZE_MAX = 2048;
+const rlp = hex0xUpTo(RLP_SIZE_MAX);
 
 const anchorShape = {
   chainId: integer(1, Number.MAX_SAFE_INTEGER),
   /** The LucidAnchors contract. */
   contract: hex0x(20),
   /** RLP of the block's header. */
-  header: hex0x(),
+  header: rlp,
   /** Trie nodes from the header's stateRoot to the contract's account, as `eth_getProof` gives them. */
-  accountProof: list(hex0x(), TRIE_NODES_MAX),
+  accountProof: list(rlp, TRIE_NODES_MAX),
   /** Trie nodes from the account's storage root to each of the four slots of `anchorSlots`, in its order. */
-  storageProofs: list(list(hex0x(), TRIE_NODES_MAX), 4),
+  storageProofs: list(list(rlp, TRIE_NODES_MAX), 4),
   /** tlog-proof of the header's `lucid/block@1` entry. */
   receipt: lines(RECEIPT_SIZE_MAX),
 };
@@ -56,7 +60,10 @@ const readEnvelope = object({
   type: literal('lucid/proof@1'),
   manifest: json,
   signatures: object({
-    /** Null only where the platform sealed the session for a recorder that fell silent. */
+    /**
+     * Null only where the platform sealed the session for a recorder that fell silent; then `chunks` must hold the
+     * last one, or nothing would be the recorder's word.
+     */
     recorder: nullable(hex(64)),
     participants: list(object({ publicKey: hex(32), signature: hex(64) }), 256),
   }),

@@ -136,11 +136,18 @@ export const hex = (size: number): Read<string> =>
     `lower-case hex of ${size} bytes`,
   );
 
-/** 0x and lower-case hex: of exactly `size` bytes, or of any number. */
-export const hex0x = (size?: number): Read<string> =>
+/** 0x and lower-case hex of exactly `size` bytes. */
+export const hex0x = (size: number): Read<string> =>
   matching(
     (value) => value.startsWith('0x') && parses((digits) => parseHex(digits, size))(value.slice(2)),
-    `0x and lower-case hex${size === undefined ? '' : ` of ${size} bytes`}`,
+    `0x and lower-case hex of ${size} bytes`,
+  );
+
+/** 0x and lower-case hex of at most `sizeMax` bytes. */
+export const hex0xUpTo = (sizeMax: number): Read<string> =>
+  matching(
+    (value) => value.length <= 2 + 2 * sizeMax && value.startsWith('0x') && parses(parseHex)(value.slice(2)),
+    `0x and lower-case hex of at most ${sizeMax} bytes`,
   );
 
 /** Canonical base 64 of at most `sizeMax` characters. */

@@ -1,11 +1,18 @@
 import { isAppError } from '../errors.ts';
 import { type AnchorRecord, anchorSlots, parseAnchorSlots } from './anchor-layout.ts';
 import { type BlockHeader, createBlockEntry, parseBlockHeader } from './block-header.ts';
-import { equalBytes, parseHex0x, toHex } from './bytes.ts';
+import { equalBytes, parseHex, parseHex0x, toHex } from './bytes.ts';
 import type { OpenedCheckpoint } from './checkpoint.ts';
+import { parseChunkHeader } from './chunk.ts';
 import { encodeBlockEntry, encodeSealEntry } from './ledger-entries.ts';
 import { malformed } from './malformed.ts';
-import { encodeManifest, type Manifest, manifestHash, verifyManifestSignature } from './manifest.ts';
+import {
+  CLOCK_AHEAD_MS_MAX,
+  encodeManifest,
+  type Manifest,
+  manifestHash,
+  verifyManifestSignature,
+} from './manifest.ts';
 import { leafHash, verifyInclusion } from './merkle.ts';
 import { openTrustedCheckpoint, type TlogPolicy } from './policy.ts';
 import { type AnchorProof, type ProofBundle, parseProofBundle } from './proof-bundle.ts';
@@ -56,6 +63,7 @@ interface Progress {
   readonly manifestBytes: Uint8Array;
   readonly hash: string;
   sealCheckpoint?: OpenedCheckpoint;
+  sealIndex?: number;
   blockCheckpoint?: OpenedCheckpoint;
   header?: BlockHeader;
   anchor?: AnchorRecord;
@@ -138,11 +146,16 @@ function mismatch(detail: string): Error {
 }
 
 async function checkRecorder({ bundle, manifestBytes }: Progress): Promise<string> {
-  const { recorderKey, sealedBy } = bundle.manifest;
+  const { recorderKey, sealedBy, chunkCount } = bundle.manifest;
   const signature = bundle.signatures.recorder;
   if (sealedBy === 'platform') {
     if (signature !== null) throw mismatch('a recorder signed a manifest that says the platform sealed it');
-    return 'sealed by the platform after the recorder fell silent; the recorder signed the chunks only';
+    // The step `chunks` holds it to the recorder's key and to the tree; its header names all the ones before.
+    const last = bundle.chunks.at(-1);
+    if (last === undefined || parseChunkHeader(parseHex(last.header)).chunkIndex !== chunkCount - 1) {
+      throw mismatch('the last chunk is not proven, and nothing else would be signed by the recorder');
+    }
+    return `sealed by the platform after the recorder fell silent; it signed the chunks up to ${chunkCount - 1} only`;
   }
   if (signature === null) throw mismatch('the recorder has not signed the manifest');
   await verifyManifestSignature(manifestBytes, recorderKey, signature);
@@ -190,9 +203,10 @@ function checkInclusion(receipt: string, entry: Uint8Array, checkpoint: OpenedCh
   return leafIndex;
 }
 
-function checkSealInclusion({ bundle, sealCheckpoint }: Progress): string {
-  const entry = encodeSealEntry(bundle.seal.entry);
-  return `the seal is entry ${checkInclusion(bundle.seal.receipt, entry, sealCheckpoint)} of the log`;
+function checkSealInclusion(progress: Progress): string {
+  const { seal } = progress.bundle;
+  progress.sealIndex = checkInclusion(seal.receipt, encodeSealEntry(seal.entry), progress.sealCheckpoint);
+  return `the seal is entry ${progress.sealIndex} of the log`;
 }
 
 function checkNoAnchor({ options }: Progress): string {
@@ -236,7 +250,12 @@ function checkBlockInclusion(progress: Progress): string {
   const { chainId, receipt } = requireAnchorProof(progress);
   if (progress.header === undefined) throw mismatch('no header was read');
   const entry = encodeBlockEntry(createBlockEntry(chainId, progress.header));
-  return `the block is entry ${checkInclusion(receipt, entry, progress.blockCheckpoint)} of the log`;
+  const blockIndex = checkInclusion(receipt, entry, progress.blockCheckpoint);
+  // A session is sealed first and anchored then; two entries at one index would be two logs under one name.
+  if (progress.sealIndex === undefined || blockIndex <= progress.sealIndex) {
+    throw mismatch(`the block is entry ${blockIndex} of the log, which is not after the seal`);
+  }
+  return `the block is entry ${blockIndex} of the log`;
 }
 
 function checkStorage(progress: Progress): string {
@@ -267,8 +286,19 @@ function checkRecord({ bundle, hash, anchor, header }: Progress): string {
   for (const member of Object.keys(expected) as (keyof typeof expected)[]) {
     if (anchor[member] !== expected[member]) throw mismatch(`chain and manifest differ in ${member}`);
   }
+  checkTimes(manifest, anchor, header);
+  return `anchored in block ${anchor.anchoredBlock} at ${new Date(anchor.anchoredAt * 1000).toISOString()}`;
+}
+
+/** The chain's clock bounds what a recorder may claim: a session that it took in had ended, but for clocks that differ. */
+function checkTimes(manifest: Manifest, anchor: AnchorRecord, header: BlockHeader): void {
   if (anchor.anchoredBlock > header.blockNumber || anchor.anchoredAt > header.timestamp) {
     throw mismatch('the record is younger than the block that proves it');
   }
-  return `anchored in block ${anchor.anchoredBlock} at ${new Date(anchor.anchoredAt * 1000).toISOString()}`;
+  if (anchor.anchoredBlock === header.blockNumber && anchor.anchoredAt !== header.timestamp) {
+    throw mismatch('record and block are the same block at two times');
+  }
+  if (Date.parse(manifest.endedAt) > anchor.anchoredAt * 1000 + CLOCK_AHEAD_MS_MAX) {
+    throw mismatch('the session ends after it was anchored');
+  }
 }

@@ -35,9 +35,27 @@ export interface Fixture {
   readonly trust: Trust;
   readonly chunkFiles: readonly Uint8Array[];
   readonly log: NoteSigner;
-  /** Seals and anchors the same chunks under another manifest. */
-  readonly reseal: (change: Partial<Manifest>) => Promise<ProofBundle>;
+  /** Seals and anchors the same chunks under another manifest, on a chain that says otherwise. */
+  readonly reseal: (change: Partial<Manifest>, chain?: Partial<ChainClaims>) => Promise<ProofBundle>;
 }
+
+/** What the contract's record and the header say of block and time, and where in the log the block is. */
+export interface ChainClaims {
+  readonly anchoredBlock: number;
+  readonly anchoredAt: number;
+  readonly blockNumber: number;
+  readonly timestamp: number;
+  /** The log has the block before the seal. */
+  readonly isBlockFirst: boolean;
+}
+
+const CHAIN: ChainClaims = {
+  anchoredBlock: 7,
+  anchoredAt: 1_800_000_000,
+  blockNumber: 9,
+  timestamp: 1_800_000_100,
+  isBlockFirst: false,
+};
 
 interface RecordedChunk {
   readonly header: Uint8Array;
@@ -88,17 +106,21 @@ export async function receiptOf(entries: readonly Uint8Array[], log: NoteSigner)
 }
 
 /** A state trie whose contract holds the session's record among others, and a header over it. */
-async function anchorOf(manifest: Manifest, hash: string, neighbours: number): Promise<Omit<AnchorProof, 'receipt'>> {
+async function anchorOf(
+  manifest: Manifest,
+  chain: ChainClaims,
+  neighbours: number,
+): Promise<Omit<AnchorProof, 'receipt'>> {
   const packed = concatBytes(
     uint64be(manifest.chunkCount).subarray(4),
     uint64be(Date.parse(manifest.startedAt)),
     parseHex0x(manifest.owner.address),
   );
   const values = [
-    parseHex(hash),
+    parseHex(manifestHash(encodeManifest(manifest))),
     parseHex(manifest.merkleRoot),
     packed,
-    concatBytes(uint64be(7), uint64be(1_800_000_000)),
+    concatBytes(uint64be(chain.anchoredBlock), uint64be(chain.anchoredAt)),
   ];
   const storage = await createMPT();
   const slots = anchorSlots(manifest.sessionId).map((slot) => parseHex0x(slot));
@@ -112,7 +134,7 @@ async function anchorOf(manifest: Manifest, hash: string, neighbours: number): P
   const account = RLP.encode([Uint8Array.of(1), new Uint8Array(0), storage.root(), keccak256(utf8('code'))]);
   await state.put(keccak256(parseHex0x(CONTRACT)), account);
   for (const other of others) await state.put(keccak256(other.subarray(12)), account);
-  const integers = [0, 9, 30_000_000, 21_000, 1_800_000_100].map((value) => uint64be(value));
+  const integers = [0, chain.blockNumber, 30_000_000, 21_000, chain.timestamp].map((value) => uint64be(value));
   const numbers = integers.map((digits) =>
     digits.subarray(digits.findIndex((byte) => byte !== 0) + 8 * Number(digits.every((byte) => byte === 0))),
   );
@@ -176,12 +198,13 @@ export async function createFixture(chunkCount = 3, neighbours = 40): Promise<Fi
     previous: null,
     sealedBy: 'recorder',
   };
-  const reseal = async (change: Partial<Manifest>): Promise<ProofBundle> => {
+  const reseal = async (change: Partial<Manifest>, claims: Partial<ChainClaims> = {}): Promise<ProofBundle> => {
+    const chain = { ...CHAIN, ...claims };
     const changed = { ...manifest, ...change };
     const bytes = encodeManifest(changed);
     const entry = createSealEntry(changed, bytes);
     const seal = encodeSealEntry(entry);
-    const anchor = await anchorOf(changed, manifestHash(bytes), neighbours);
+    const anchor = await anchorOf(changed, chain, neighbours);
     const block = encodeBlockEntry(createBlockEntry(CHAIN_ID, parseBlockHeader(parseHex0x(anchor.header))));
     const participants = [
       { publicKey: toHex(participant.publicKey), signature: await signManifest(bytes, participant) },
@@ -190,8 +213,11 @@ export async function createFixture(chunkCount = 3, neighbours = 40): Promise<Fi
       type: 'lucid/proof@1',
       manifest: changed,
       signatures: { recorder: await signManifest(bytes, recorder), participants },
-      seal: { entry, receipt: await receiptOf([utf8('first'), seal], log) },
-      anchor: { ...anchor, receipt: await receiptOf([utf8('first'), seal, block], log) },
+      seal: { entry, receipt: await receiptOf([...(chain.isBlockFirst ? [block] : []), utf8('first'), seal], log) },
+      anchor: {
+        ...anchor,
+        receipt: await receiptOf([...(chain.isBlockFirst ? [] : [utf8('first'), seal]), block], log),
+      },
       chunks: proveChunks(chunks),
     };
   };

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { anchorSlots } from '../../src/formats/anchor-layout.ts';
 import { utf8 } from '../../src/formats/bytes.ts';
+import { encodeCanonicalJson } from '../../src/formats/canonical-json.ts';
 import { encodeSealEntry } from '../../src/formats/ledger-entries.ts';
 import { createCosigner, encodeVerifierKey } from '../../src/formats/note.ts';
 import { encodeLogPolicy, parsePolicy } from '../../src/formats/policy.ts';
@@ -69,6 +70,11 @@ describe('a true bundle', () => {
     const bundle = { ...resealed, signatures: { ...resealed.signatures, recorder: null } };
     expect(await failureOf(bundle)).toBeUndefined();
     expect(await failureOf(resealed)).toBe('PROOF_RECORDER_SIGNATURE_INVALID');
+    // Without its last chunk, nothing in the bundle would be the recorder's word.
+    for (const chunks of [[], bundle.chunks.slice(0, -1)]) {
+      expect(await failureOf({ ...bundle, chunks })).toBe('PROOF_RECORDER_SIGNATURE_INVALID');
+    }
+    expect(await failureOf({ ...bundle, chunks: bundle.chunks.slice(-1) })).toBeUndefined();
   });
 });
 
@@ -211,6 +217,40 @@ describe('a false bundle is refused with its own code', () => {
       (b) => ({ ...b, anchor: b.anchor && { ...b.anchor, accountProof: b.anchor.accountProof.slice(0, -1) } }),
     ],
   ];
+  test('claims of time and order that its own evidence contradicts', async () => {
+    const { reseal } = fixture;
+    const anchoredAt = 1_800_000_000;
+    const endedAt = (afterSec: number) => ({ endedAt: new Date((anchoredAt + afterSec) * 1000).toISOString() });
+    const claims: [string | undefined, Promise<ProofBundle>][] = [
+      [undefined, reseal(endedAt(600))],
+      ['PROOF_ANCHOR_MISMATCH', reseal(endedAt(601))],
+      [undefined, reseal({}, { anchoredBlock: 9, timestamp: anchoredAt })],
+      ['PROOF_ANCHOR_MISMATCH', reseal({}, { anchoredBlock: 9, timestamp: anchoredAt + 1 })],
+      ['PROOF_ANCHOR_MISMATCH', reseal({}, { anchoredBlock: 10 })],
+      ['PROOF_ANCHOR_MISMATCH', reseal({}, { timestamp: anchoredAt - 1 })],
+      ['PROOF_ANCHOR_NOT_INCLUDED', reseal({}, { isBlockFirst: true })],
+    ];
+    for (const [code, bundle] of claims) expect(await failureOf(await bundle)).toBe(code);
+    // No date can be written of it; such a header is none.
+    await expect(reseal({}, { anchoredAt: 1e13, timestamp: 1e13 })).rejects.toMatchObject({ code: 'RLP_MALFORMED' });
+  });
+
+  test('parts larger than the chain makes them, before they are looked into', async () => {
+    const { anchor } = fixture.bundle;
+    if (anchor === null) throw new Error('no anchor');
+    const huge = `0xfa0fffff${'01'.repeat(2 ** 20 - 1)}`;
+    const forged = [
+      { ...anchor, header: huge },
+      { ...anchor, accountProof: [huge] },
+      { ...anchor, storageProofs: [[huge], [], [], []] },
+    ];
+    for (const change of forged) {
+      const bytes = encodeCanonicalJson({ ...fixture.bundle, anchor: change });
+      const { steps } = await verifyProofBytes(bytes, { trust: fixture.trust });
+      expect(steps.at(-1)).toMatchObject({ step: 'format', code: 'PROOF_MALFORMED' });
+    }
+  });
+
   test.each(cases)('%s', async (_, code, change) => {
     expect(await failureOf(await change(fixture.bundle))).toBe(code);
   });

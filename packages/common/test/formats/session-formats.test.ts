@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toHex, utf8 } from '../../src/formats/bytes.ts';
+import { parseHex, toHex, utf8 } from '../../src/formats/bytes.ts';
 import {
   chunkHeaderHash,
   createChunkSalt,
@@ -148,6 +148,15 @@ describe('chunk sealing', () => {
 });
 
 describe('ed25519', () => {
+  test('a key of small order, which anybody can sign for, is refused in every spelling', async () => {
+    const neutral = `01${'00'.repeat(31)}`;
+    for (const key of [neutral, `01${'00'.repeat(30)}80`, `ee${'ff'.repeat(30)}7f`, `ee${'ff'.repeat(31)}`]) {
+      expect(await isEd25519Signature(parseHex(key), parseHex(neutral + '00'.repeat(32)), utf8('anything'))).toBe(
+        false,
+      );
+    }
+  });
+
   test('RFC 8032 test 2, and false for what cannot be a signature', async () => {
     const seed = Uint8Array.from(
       Buffer.from('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb', 'hex'),
@@ -195,6 +204,7 @@ describe('manifest', () => {
     ['a key listed twice', { participants: [manifest.participants[0], manifest.participants[0]] }],
     ['an address without 0x', { owner: { subject: 'u', address: 'aa'.repeat(20) } }],
     ['retention that contradicts itself', { retention: { retainForSec: 9, deleteAfterSec: 3 } }],
+    ['a session that resumes itself', { previous: { sessionId: SESSION, manifestHash: '11'.repeat(32) } }],
     ['a control character', { labels: ['a\u0000b'] }],
   ])('refuses %s', (_, change) => {
     expect(codeOf(() => encodeManifest({ ...manifest, ...change }))).toBe('MANIFEST_INVALID');
