@@ -4,15 +4,21 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { toHex } from '@lucid/common/formats/bytes';
+import type { Seal } from '@lucid/common/apis/sessions-schemas';
+import { parseHex, toHex } from '@lucid/common/formats/bytes';
+import { parseChunkHeader } from '@lucid/common/formats/chunk';
 import { createEd25519Seed, openEd25519Signer } from '@lucid/common/formats/ed25519';
+import { encodeManifest, type Manifest, signManifest } from '@lucid/common/formats/manifest';
 import { type ProofBundle, parseProofBundle } from '@lucid/common/formats/proof-bundle';
+import type { Static } from 'typebox';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SessionsClient } from '../src/lucid-client.ts';
 import { readSession } from '../src/read-session.ts';
 import { createRecipientKey, openSecret, type RecipientKey } from '../src/recipients.ts';
 import { Journal } from '../src/recorder/journal.ts';
 import { type PlanOptions, planRecording } from '../src/recorder/plan-recording.ts';
 import { type RecordOptions, recordStream } from '../src/recorder/record.ts';
+import type { Session } from '../src/recorder/recording.ts';
 import { sealRecording } from '../src/recorder/seal-recording.ts';
 import { verifyBundle } from '../src/verify.ts';
 import { waitForState } from '../src/wait-for-state.ts';
@@ -36,6 +42,12 @@ async function startJournal(options: Partial<PlanOptions> = {}): Promise<Journal
   const recipients = [reader.publicKey];
   const plan = { policyHash: '11'.repeat(32), retention: { retainForSec: 0 }, recipients, ...options };
   return await Journal.create(join(platform.folder, `journal-${journals++}`), await planRecording(plan));
+}
+
+async function startJournalAt(startedAt: number): Promise<Journal> {
+  const plan = await planRecording({ policyHash: '11'.repeat(32), retention: { retainForSec: 0 } });
+  const recipients = [reader.publicKey];
+  return await Journal.create(join(platform.folder, `journal-${journals++}`), { ...plan, recipients, startedAt });
 }
 
 function record(journal: Journal, size: number, options: Partial<RecordOptions> = {}): Promise<void> {
@@ -104,6 +116,66 @@ describe('a recording', () => {
     expect(journal.chunkCount).toBe(1);
     await record(journal, SIZE);
     expect((await sealAndRead(journal)).content.equals(await expected(SIZE))).toBe(true);
+  });
+});
+
+describe('a platform that cannot be trusted', () => {
+  /** The real platform, but for what it answers of a session. */
+  function lyingAbout(lie: (session: Session) => Session): SessionsClient {
+    const { sessions } = platform.client;
+    const getSession: SessionsClient['getSession'] = async (...input) => lie(await sessions.getSession(...input));
+    return { ...sessions, getSession };
+  }
+
+  test.each<[string, Partial<Session>]>([
+    ['participants', { participants: [{ signingKey: '22'.repeat(32), encryptionKey: '33'.repeat(32) }] }],
+    ['policyHash', { policyHash: '44'.repeat(32) }],
+    ['recorderKey', { recorderKey: '55'.repeat(32) }],
+    ['retention', { retention: { retainForSec: 0, deleteAfterSec: 1 } }],
+    ['labels', { labels: ['public'] }],
+    ['ownerAddress', { ownerAddress: `0x${'66'.repeat(20)}` }],
+    ['ownerId', { ownerId: 'somebody-else' }],
+    ['sessionId', { sessionId: '0c8b1f8e-4a52-4d6b-9f3e-2a1b3c4d5e6f' }],
+  ])('gets nothing recorded, and no secret, by another %s', async (field, lie) => {
+    await using journal = await startJournal();
+    const sessions = lyingAbout((session) => ({ ...session, ...lie }));
+    const recording = record(journal, CHUNK, { sessions });
+    await expect(recording).rejects.toMatchObject({ code: 'SESSION_NOT_AS_PLANNED', data: { field } });
+    expect([journal.chunkCount, journal.session]).toEqual([0, undefined]);
+  });
+});
+
+describe('a clock that is wrong', () => {
+  const HOUR_MS = 3_600_000;
+
+  test('and ahead of the platform\u2019s is told before anything is recorded', async () => {
+    await using journal = await startJournalAt(Date.now() + HOUR_MS);
+    await expect(record(journal, CHUNK)).rejects.toMatchObject({ code: 'RECORDER_CLOCK_AHEAD' });
+    expect(journal.chunkCount).toBe(0);
+  });
+
+  test('and jumps back is not obeyed: no chunk is of before the one before it', async () => {
+    const startedAt = Date.now() + 300_000;
+    await using journal = await startJournalAt(startedAt);
+    await record(journal, 2 * CHUNK);
+    expect(journal.headers.map((header) => parseChunkHeader(header).capturedAt)).toEqual([startedAt, startedAt]);
+    const { manifest } = (await sealAndRead(journal)).bundle;
+    expect([manifest.startedAt, manifest.endedAt].map((time) => Date.parse(time))).toEqual([startedAt, startedAt]);
+  });
+
+  test('is refused by the platform, when the recorder claims an end in the future', async () => {
+    await using journal = await startJournal();
+    await record(journal, CHUNK);
+    const { sessions } = platform.client;
+    const sealSession: SessionsClient['sealSession'] = async (input) => {
+      const { params, body } = input as { params: { sessionId: string }; body: Static<typeof Seal> };
+      const manifest = { ...(body.manifest as Manifest), endedAt: new Date(Date.now() + HOUR_MS).toISOString() };
+      const signer = await openEd25519Signer(parseHex(journal.plan.recorderSeed, 32));
+      const recorderSignature = await signManifest(encodeManifest(manifest), signer);
+      return await sessions.sealSession({ params, body: { ...body, manifest, recorderSignature } });
+    };
+    const sealing = sealRecording({ sessions: { sealSession }, journal });
+    await expect(sealing).rejects.toMatchObject({ code: 'SESSION_MANIFEST_MISMATCH', data: { field: 'endedAt' } });
   });
 });
 

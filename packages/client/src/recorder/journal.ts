@@ -39,6 +39,8 @@ export class Journal implements AsyncDisposable {
   #seal: KeptSeal | undefined;
   #plainBytes = 0;
   #cipherBytes = 0;
+  #lastCapturedAt: number;
+  #isAppending = false;
   /** The write that failed: what the disk holds is unknown until the journal is opened again. */
   #failure: unknown;
 
@@ -51,6 +53,7 @@ export class Journal implements AsyncDisposable {
     this.#pending = new Set(parts.pending);
     this.#session = parts.session;
     this.#seal = parts.seal;
+    this.#lastCapturedAt = parts.plan.startedAt;
     for (const header of parts.headers) this.#count(header);
   }
 
@@ -116,6 +119,11 @@ export class Journal implements AsyncDisposable {
     return [...this.#pending].toSorted((left, right) => left - right);
   }
 
+  /** When the last chunk was captured, or else the recording began: no later chunk is of before, whatever the clock. */
+  get lastCapturedAt(): number {
+    return this.#lastCapturedAt;
+  }
+
   /** What the next chunk's header names: the hash of the last one's. */
   get lastHeaderHash(): Uint8Array {
     const last = this.#headers.at(-1);
@@ -138,7 +146,8 @@ export class Journal implements AsyncDisposable {
    */
   async append({ header, signature, stored }: SealedChunk): Promise<number> {
     const { chunkIndex } = parseChunkHeader(header);
-    if (chunkIndex !== this.#headers.length) throw new RangeError(`chunk ${chunkIndex} is not the next one`);
+    if (chunkIndex !== this.#headers.length || this.#isAppending)
+      throw new RangeError(`chunk ${chunkIndex} is not the next one`);
     if (this.#seal !== undefined) {
       throw new AppError('RECORDING_SEALED', 'The recording is sealed; nothing can be added.', { status: 409 });
     }
@@ -146,6 +155,7 @@ export class Journal implements AsyncDisposable {
       const detail = `A write to ${this.#folder} failed; open the recording again to go on.`;
       throw new AppError('JOURNAL_FAILED', detail, { cause: this.#failure });
     }
+    this.#isAppending = true;
     try {
       await writeDurably(chunkPath(this.#folder, chunkIndex), concatBytes(header, signature, stored));
       await this.#headersFile.appendFile(concatBytes(header, signature));
@@ -153,6 +163,8 @@ export class Journal implements AsyncDisposable {
     } catch (error) {
       this.#failure = error;
       throw error;
+    } finally {
+      this.#isAppending = false;
     }
     this.#count(header);
     this.#pending.add(chunkIndex);
@@ -160,8 +172,9 @@ export class Journal implements AsyncDisposable {
   }
 
   #count(header: Uint8Array): void {
-    const { plainSize, cipherSize } = parseChunkHeader(header);
+    const { plainSize, cipherSize, capturedAt } = parseChunkHeader(header);
     this.#headers.push(header);
+    this.#lastCapturedAt = capturedAt;
     this.#plainBytes += plainSize;
     this.#cipherBytes += cipherSize;
   }

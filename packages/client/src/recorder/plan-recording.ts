@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { AppError } from '@lucid/common/errors';
 import { parseHex, toHex } from '@lucid/common/formats/bytes';
+import { canonicalJsonText } from '@lucid/common/formats/canonical-json';
 import { createEd25519Seed, openEd25519Signer } from '@lucid/common/formats/ed25519';
+import { ownerAddressOf } from '@lucid/common/formats/ids';
+import { CLOCK_AHEAD_MS_MAX } from '@lucid/common/formats/manifest';
 import { sessionJoinMessage } from '@lucid/common/formats/session-join';
 import type { SessionsClient } from '../lucid-client.ts';
 import type { Journal } from './journal.ts';
-import type { NewSession, OpenedSession, RecordingPlan } from './recording.ts';
+import type { NewSession, OpenedSession, RecordingPlan, Session } from './recording.ts';
 import { type RetryOptions, retryTransient } from './retry.ts';
 
 export interface PlanOptions extends Omit<NewSession, 'recorderKey'> {
@@ -40,7 +44,9 @@ export async function planRecording(options: PlanOptions): Promise<RecordingPlan
 
 /**
  * Opens the journal's session on the platform and takes the recorder's place in it; both at most once, whenever the
- * recorder or the platform died before. Errors are the API's.
+ * recorder or the platform died before. The session must be the planned one: the secret is boxed for its participants,
+ * and a recorder that meets another policy voids it.
+ * @throws AppError SESSION_NOT_AS_PLANNED, RECORDER_CLOCK_AHEAD; the API's errors
  */
 export async function openRecording(
   sessions: SessionsClient,
@@ -52,6 +58,7 @@ export async function openRecording(
   const created = await retryTransient(() => sessions.createSession({ body: newSession }, { idempotencyKey }), retry);
   const { sessionId, ownerId } = created;
   const session = await retryTransient(() => sessions.getSession({ params: { sessionId } }), retry);
+  requireAsPlanned(session, journal.plan, created);
   if (!session.joinedKeys.includes(newSession.recorderKey)) {
     const signer = await openEd25519Signer(parseHex(recorderSeed, 32));
     const signature = toHex(await signer.sign(sessionJoinMessage(sessionId, ownerId)));
@@ -63,4 +70,23 @@ export async function openRecording(
   const fixed = { sessionId, ownerId, ownerAddress, recorderKey, participants, policyHash, retention, labels };
   await journal.keepSession(fixed);
   return fixed;
+}
+
+function requireAsPlanned(
+  session: Session,
+  { newSession, startedAt }: RecordingPlan,
+  { sessionId, ownerId }: Pick<Session, 'sessionId' | 'ownerId'>,
+): void {
+  const { ownerAddress = ownerAddressOf(ownerId), participants = [], labels = [], ...planned } = newSession;
+  const expected = { ...planned, sessionId, ownerId, ownerAddress, participants, labels };
+  for (const [field, value] of Object.entries(expected)) {
+    if (canonicalJsonText(session[field as keyof Session] ?? null) !== canonicalJsonText(value)) {
+      const detail = `The platform opened a session with another ${field} than planned; nothing is recorded into it.`;
+      throw new AppError('SESSION_NOT_AS_PLANNED', detail, { status: 502, data: { field } });
+    }
+  }
+  if (startedAt > Date.parse(session.createdAt) + CLOCK_AHEAD_MS_MAX) {
+    const detail = `This machine's clock is ahead: the platform's says ${session.createdAt}. Set it and record anew.`;
+    throw new AppError('RECORDER_CLOCK_AHEAD', detail, { status: 409, data: { platformTime: session.createdAt } });
+  }
 }

@@ -93,7 +93,7 @@ async function cutChunk(
   const header = encodeChunkHeader({
     sessionId,
     chunkIndex,
-    capturedAt: Date.now(),
+    capturedAt: Math.max(Date.now(), journal.lastCapturedAt),
     plainSize: plain.length,
     cipherSize: stored.length,
     chunkSalt,

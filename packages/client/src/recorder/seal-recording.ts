@@ -79,7 +79,7 @@ async function createManifest(
     owner: { subject: ownerId, address: ownerAddress },
     recipients: await Promise.all(keys.map((key) => sealSecret(secret, sessionId, key))),
     startedAt: new Date(plan.startedAt).toISOString(),
-    endedAt: new Date(Math.max(plan.startedAt, Date.now())).toISOString(),
+    endedAt: new Date(Math.max(journal.lastCapturedAt, Date.now())).toISOString(),
     chunkCount,
     plainBytes,
     cipherBytes,

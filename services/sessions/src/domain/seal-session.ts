@@ -9,6 +9,7 @@ import {
   manifestOf,
   readSeal,
   requireComplete,
+  requireEnded,
   type SealRecord,
   type SealRequest,
   verifySealSignatures,
@@ -37,7 +38,7 @@ export async function sealSession(
   if (isSealedBy(session, seal)) return session;
   requireComplete(session);
   await verifySealSignatures(session, seal);
-  await checkManifest(store, session, seal);
+  await checkManifest(store, session, seal, now());
   return await store.addSeal(seal, (latest) => {
     if (isSealedBy(latest, seal)) return latest;
     if (latest.progress.storedCount !== session.progress.storedCount) {
@@ -51,8 +52,14 @@ export async function sealSession(
   });
 }
 
-async function checkManifest(store: SessionStore, session: SessionRecord, seal: SealRecord): Promise<void> {
+async function checkManifest(
+  store: SessionStore,
+  session: SessionRecord,
+  seal: SealRecord,
+  now: number,
+): Promise<void> {
   const { manifest } = manifestOf(seal);
+  requireEnded(manifest, now);
   const previous = manifest.previous ? await store.findSession(manifest.previous.sessionId) : undefined;
   comparePrevious(session, manifest, previous);
   compareManifest(session, manifest, await buildChunkTree(store.readChunks(session.sessionId)));

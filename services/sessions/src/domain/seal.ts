@@ -2,7 +2,13 @@ import type { Seal as SealRequest } from '@lucid/common/apis/sessions-schemas';
 import { isAppError } from '@lucid/common/errors';
 import { parseUtf8, toHex, utf8 } from '@lucid/common/formats/bytes';
 import { canonicalJsonText, encodeCanonicalJson } from '@lucid/common/formats/canonical-json';
-import { type Manifest, manifestHash, parseManifest, verifyManifestSignature } from '@lucid/common/formats/manifest';
+import {
+  CLOCK_AHEAD_MS_MAX,
+  type Manifest,
+  manifestHash,
+  parseManifest,
+  verifyManifestSignature,
+} from '@lucid/common/formats/manifest';
 import type { AnchorProof } from '@lucid/common/formats/proof-bundle';
 import { sessionError } from '../errors.ts';
 import type { ChunkTree } from './chunk-tree.ts';
@@ -128,6 +134,19 @@ export function compareManifest(session: SessionRecord, manifest: Manifest, tree
     const detail = 'The stored chunk headers have another root than the manifest says.';
     throw sessionError('SESSION_ROOT_MISMATCH', detail, { data: { merkleRoot: toHex(tree.rootHash) } });
   }
+}
+
+/**
+ * Refuses a session that ends in the future: no verifier would take it, because the chain anchors it before its end.
+ * @throws SESSION_MANIFEST_MISMATCH
+ */
+export function requireEnded({ endedAt }: Manifest, now: number): void {
+  if (Date.parse(endedAt) <= now + CLOCK_AHEAD_MS_MAX) return;
+  const detail = 'The manifest says that the session ends in the future: the recorder’s clock is ahead.';
+  throw sessionError('SESSION_MANIFEST_MISMATCH', detail, {
+    data: { field: 'endedAt' },
+    errors: [{ pointer: '/body/manifest/endedAt', detail: 'is in the future' }],
+  });
 }
 
 /** @throws SESSION_MANIFEST_MISMATCH unless the session it says it resumes is one of this owner's, so sealed */
