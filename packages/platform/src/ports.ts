@@ -24,7 +24,8 @@ export function portsFrom(firstPort: number): Ports {
 /** The first of nine ports in a row that nobody listens on now, for a platform beside another one. */
 export async function findFirstPort(host = '127.0.0.1'): Promise<number> {
   for (;;) {
-    const candidate = 20_000 + 10 * Math.floor(Math.random() * 3000);
+    // Below the range from which the system takes ports for outgoing connections (32768 and up on Linux).
+    const candidate = 10_000 + 10 * Math.floor(Math.random() * 2000);
     const attempts = await Promise.allSettled(serviceNames.map((_, index) => listen(host, candidate + index)));
     const servers = attempts.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
     await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
