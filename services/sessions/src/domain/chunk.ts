@@ -1,12 +1,14 @@
 import { isAppError } from '@lucid/common/errors';
-import { parseBase64, parseHex, toHex } from '@lucid/common/formats/bytes';
+import { equalBytes, parseBase64, parseHex, toHex } from '@lucid/common/formats/bytes';
 import {
+  CHUNK_HEADER_SIZE,
   CHUNK_TAG_SIZE,
   type ChunkHeader,
   chunkHeaderHash,
   encodeChunkHeader,
   parseChunkHeader,
 } from '@lucid/common/formats/chunk';
+import { HASH_SIZE } from '@lucid/common/formats/merkle';
 import { sessionError } from '../errors.ts';
 import { requireState, type SessionRecord } from './session.ts';
 
@@ -122,11 +124,12 @@ export function placeChunk(session: SessionRecord, chunk: ChunkRecord, find: Fin
 /** @throws SESSION_CHUNK_CHAIN_BROKEN when both are there and the later does not name the earlier */
 export function requireChain(earlier: ChunkRecord | undefined, later: ChunkRecord | undefined): void {
   if (!earlier || !later) return;
-  const expected = toHex(chunkHeaderHash(earlier.header));
-  if (toHex(parseChunkHeader(later.header).previousHash) === expected) return;
+  const expected = chunkHeaderHash(earlier.header);
+  // A header ends in the hash of the one before; reading that alone keeps sealing 100,000 chunks quick.
+  if (equalBytes(later.header.subarray(CHUNK_HEADER_SIZE - HASH_SIZE), expected)) return;
   const detail = `Chunk ${later.chunkIndex} does not name the hash of chunk ${earlier.chunkIndex}’s header.`;
   throw sessionError('SESSION_CHUNK_CHAIN_BROKEN', detail, {
-    data: { chunkIndex: later.chunkIndex, previousHash: expected },
+    data: { chunkIndex: later.chunkIndex, previousHash: toHex(expected) },
   });
 }
 
