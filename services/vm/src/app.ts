@@ -7,6 +7,7 @@ import { createService } from '@lucid/common/http/service';
 import type { Logger } from '@lucid/common/runtime/logger';
 import type { FastifyInstance } from 'fastify';
 import type { ChainBackend } from './domain/backend.ts';
+import { installMetrics } from './metrics.ts';
 import { rpcRoutes } from './routes/rpc.ts';
 import { viewRoutes } from './routes/views.ts';
 
@@ -30,6 +31,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     limits: { requestsInFlightMax: 4096 },
   });
   for (const [name, check] of Object.entries(parts.checks)) app.readiness.add(name, check);
+  installMetrics(app, backend);
   await app.register(rpcRoutes, { backend });
   await app.register(viewRoutes, { backend });
   await app.after();

@@ -69,6 +69,13 @@ describe('views', () => {
   });
 });
 
+test("the chain's figures are among the metrics", async () => {
+  const text = (await vm.app.inject('/metrics')).payload;
+  for (const line of ['vm_head_block_number{service="vm"} 1', 'vm_pool_transactions{service="vm"} 0']) {
+    expect(text).toContain(line);
+  }
+});
+
 describe('refusals', () => {
   test.each([
     ['GET', '/accounts/0x12', undefined, 400, 'REQUEST_INVALID'],
