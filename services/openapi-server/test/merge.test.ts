@@ -1,3 +1,4 @@
+import { commonErrors } from '@lucid/common/apis/common-errors';
 import { expect, test } from 'vitest';
 import { type OpenApiDocument, parseDocument } from '../src/domain/document.ts';
 import { mergeDocuments, type NamedDocument } from '../src/domain/merge.ts';
@@ -56,13 +57,15 @@ test('the documentation’s edge has its own server', () => {
   expect(merged.paths['/docs']?.['servers']).toEqual([{ url: 'http://docs.test' }]);
 });
 
-test('what the gateway may answer is said, without overwriting what the service says', () => {
+test('what the gateway may answer is said, beside what the service says', () => {
   const own = { 200: { description: 'Done' }, 429: { description: 'Own' } };
   const merged = merge([named('ledger', { '/a': { get: operation('a'), put: operation('b', { responses: own }) } })]);
   expect(operationAt(merged, '/api/v1/ledger/a', 'get').responses['502']?.$ref).toBe(
     '#/components/responses/BadGateway',
   );
-  expect(operationAt(merged, '/api/v1/ledger/a', 'put').responses['429']).toEqual({ description: 'Own' });
+  expect(operationAt(merged, '/api/v1/ledger/a', 'put').responses['429']).toEqual({
+    description: `Own\n\n\`RATE_LIMITED\`: ${commonErrors.RATE_LIMITED.doc}`,
+  });
 });
 
 test('operations between services, and services no client reaches, are left out', () => {

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type GatewayFamily, gatewayFamilies, gatewayPath } from '@lucid/common/apis/gateway';
+import type { ErrorCatalogue } from '@lucid/common/apis/api';
+import { commonErrors } from '@lucid/common/apis/common-errors';
+import { type GatewayFamily, gatewayErrors, gatewayFamilies, gatewayPath } from '@lucid/common/apis/gateway';
 import { Problem } from '@lucid/common/apis/schemas';
 import { isObject, type JsonObject, type OpenApiDocument, operationsOf } from './document.ts';
 
@@ -86,27 +88,49 @@ function dress({ service, operation, isForwarded }: Placed, clashing: ReadonlySe
     ...operation,
     operationId: clashing.has(id) ? `${camelCase(service)}${id.charAt(0).toUpperCase()}${id.slice(1)}` : id,
     tags: [service],
-    responses: isForwarded ? { ...gatewayAnswers, ...responses } : responses,
+    responses: isForwarded ? withGatewayAnswers(responses) : responses,
   };
 }
 
 const problem = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
-const gatewayResponses = {
-  RateLimited: {
-    description: '`RATE_LIMITED`: too many requests; `Retry-After` says when to try again.',
-    content: problem,
-  },
-  BadGateway: {
-    description: '`GATEWAY_UPSTREAM_UNREACHABLE`, `GATEWAY_UPSTREAM_FAILED`: the service did not answer.',
-    content: problem,
-  },
-  GatewayTimeout: { description: '`GATEWAY_UPSTREAM_TIMEOUT`: the service did not answer in time.', content: problem },
-};
-const gatewayAnswers = {
-  429: { $ref: '#/components/responses/RateLimited' },
-  502: { $ref: '#/components/responses/BadGateway' },
-  504: { $ref: '#/components/responses/GatewayTimeout' },
-};
+const catalogue: ErrorCatalogue = { ...commonErrors, ...gatewayErrors };
+
+/** What the gateway may answer in a service's place, by status. */
+const gatewayAnswers: readonly GatewayAnswer[] = [
+  gatewayAnswer('RequestAmbiguous', 'GATEWAY_REQUEST_AMBIGUOUS'),
+  gatewayAnswer('RateLimited', 'RATE_LIMITED'),
+  gatewayAnswer('BadGateway', 'GATEWAY_UPSTREAM_UNREACHABLE', 'GATEWAY_UPSTREAM_FAILED'),
+  gatewayAnswer('CircuitOpen', 'CIRCUIT_OPEN'),
+  gatewayAnswer('GatewayTimeout', 'GATEWAY_UPSTREAM_TIMEOUT'),
+];
+
+interface GatewayAnswer {
+  readonly status: string;
+  /** Of the shared response, for operations that have no answer of this status themselves. */
+  readonly name: string;
+  readonly description: string;
+}
+
+/** The codes must be of one status. */
+function gatewayAnswer(name: string, ...codes: readonly (keyof typeof gatewayErrors | 'RATE_LIMITED')[]) {
+  const lines = codes.map((code) => `\`${code}\`: ${catalogue[code]?.doc}`);
+  return { name, status: String(catalogue[codes[0] ?? '']?.status), description: lines.join('\n\n') };
+}
+
+/** The service's answers and the gateway's; where both have one of a status, its description names the codes of both. */
+function withGatewayAnswers(responses: JsonObject): JsonObject {
+  const added = gatewayAnswers.map(({ status, name, description }) => {
+    const own = responses[status];
+    if (!isObject(own)) return [status, { $ref: `#/components/responses/${name}` }];
+    const text = String(own['description']);
+    return [status, text.includes(description) ? own : { ...own, description: `${text}\n\n${description}` }];
+  });
+  return { ...responses, ...Object.fromEntries(added) };
+}
+
+const gatewayResponses = Object.fromEntries(
+  gatewayAnswers.map(({ name, description }) => [name, { description, content: problem }]),
+);
 
 function tagsOf(documents: readonly NamedDocument[], placed: readonly Placed[]): JsonObject[] {
   const used = new Set(placed.map(({ service }) => service));
