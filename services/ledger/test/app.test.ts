@@ -182,6 +182,43 @@ describe('access', () => {
     }
   });
 
+  test('a seal or a block is its service\u2019s to append, and nobody else\u2019s, alone or among others', async () => {
+    const { userToken, serviceToken } = ledger.identity;
+    const tokens = {
+      operator: await userToken({ roles: ['operator'] }),
+      'an operator called vm': await userToken({ roles: ['operator'], subject: 'vm' }),
+      vm: await serviceToken('vm', 'ledger'),
+      sessions: await serviceToken('sessions', 'ledger'),
+      governance: await serviceToken('governance', 'ledger'),
+      api: await serviceToken('api', 'ledger'),
+    };
+    const owners = {
+      '{"chainId":1,"type":"lucid/block@1"}': 'vm',
+      '{"chunkCount":1,"type":"lucid/seal@1"}': 'sessions',
+      '{"type":"lucid/governance@1"}': 'governance',
+      '{"type":"lucid/audit@1"}': 'api',
+      '{"type":"lucid/block@1","type":"lucid/seal@1"}': undefined,
+      '{"type":"lucid/unheard@1"}': undefined,
+    };
+    for (const [text, owner] of Object.entries(owners)) {
+      for (const [who, token] of Object.entries(tokens)) {
+        const base64 = Buffer.from(text).toString('base64');
+        for (const [url, payload] of [
+          ['/entries', { entry: base64 }],
+          ['/entries:batch', { entries: ['AA==', base64] }],
+        ] as const) {
+          const response = await ledger.app.inject({ method: 'POST', url, payload, headers: bearer(token) });
+          const code = (response.json() as { code?: string }).code;
+          expect([text, who, code]).toEqual([text, who, who === owner ? undefined : 'LEDGER_ENTRY_RESERVED']);
+        }
+      }
+    }
+    // In a client's own words it may stand: no verifier reads this as an entry of Lucid's.
+    const payload = Buffer.from('{ "type": "lucid/block@1" }');
+    const headers = { ...bearer(tokens.operator), 'content-type': 'application/octet-stream' };
+    expect((await ledger.app.inject({ method: 'POST', url: '/entries', payload, headers })).statusCode).toBe(201);
+  });
+
   test('reading needs no token; verifying the whole log needs an operator', async () => {
     for (const url of ['/entries', '/checkpoint', '/log', '/tile/0/000.p/1', '/proofs/inclusion?leafIndex=0']) {
       expect((await ledger.app.inject(url)).statusCode).toBe(200);

@@ -10,6 +10,10 @@ export const ledgerBatchMax = 1000;
 const errors = {
   LEDGER_ENTRY_EMPTY: { status: 400, doc: 'An entry has at least one byte.' },
   LEDGER_ENTRY_TOO_LARGE: { status: 413, doc: 'An entry is at most 4096 bytes; the payload lives elsewhere.' },
+  LEDGER_ENTRY_RESERVED: {
+    status: 403,
+    doc: "Entries of Lucid's own types are for the one service whose word they are: a verifier takes them for it.",
+  },
   LEDGER_ENTRY_NOT_FOUND: { status: 404, doc: 'The log has no such entry (yet).' },
   LEDGER_TILE_NOT_FOUND: { status: 404, doc: 'The log has no such tile (yet), or the path is not a tile path.' },
   LEDGER_RANGE_INVALID: { status: 400, doc: 'The sizes or the index are not of the tree as it is.' },
@@ -26,6 +30,7 @@ const errors = {
 
 const appendErrors = [
   'LEDGER_ENTRY_EMPTY',
+  'LEDGER_ENTRY_RESERVED',
   'LEDGER_ENTRY_TOO_LARGE',
   'LEDGER_UNAVAILABLE',
   'IDEMPOTENCY_KEY_INVALID',

@@ -1,10 +1,11 @@
 import { ledgerApi } from '@lucid/common/apis/ledger';
 import { parseBase64, parseHex, toHex } from '@lucid/common/formats/bytes';
 import { leafHash } from '@lucid/common/formats/merkle';
+import type { Identity } from '@lucid/common/http/identity';
 import { implement } from '@lucid/common/http/implement';
 import { cursorCodec } from '@lucid/common/storage/cursor';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { entryNotFound, getEntry, getEntryByHash, requireEntry } from '../domain/entries.ts';
+import { entryNotFound, getEntry, getEntryByHash, requireEntry, requireWriter } from '../domain/entries.ts';
 import type { AppendRequest, Log } from '../domain/log.ts';
 import type { LogHost } from '../domain/log-host.ts';
 import { encodeReceipt } from '../domain/proofs.ts';
@@ -21,12 +22,12 @@ export async function entryRoutes(app: FastifyInstance, { host }: { host: LogHos
       const entry = requireEntry(
         Buffer.isBuffer(body) ? body : parseEntry((body as { entry?: string })?.entry ?? '', ''),
       );
-      const [appended] = await append(host.log, [entry], query.receipt === 1, identity.subject, request);
+      const [appended] = await append(host.log, [entry], query.receipt === 1, identity, request);
       return appended as Appended;
     },
     appendEntries: async ({ body, query, identity, request }) => {
       const entries = body.entries.map((text, index) => requireEntry(parseEntry(text, `/${index}`)));
-      return { items: await append(host.log, entries, query.receipt === 1, identity.subject, request) };
+      return { items: await append(host.log, entries, query.receipt === 1, identity, request) };
     },
     listEntries: async ({ query, request, reply }) => {
       const { log } = host;
@@ -64,10 +65,11 @@ async function append(
   log: Log,
   entries: readonly Uint8Array[],
   withReceipt: boolean,
-  subject: string,
+  identity: Identity,
   request: FastifyRequest,
 ): Promise<Appended[]> {
-  const { firstIndex, leafHashes } = await log.append({ entries, ...keyOf(subject, request) });
+  for (const entry of entries) requireWriter(entry, identity);
+  const { firstIndex, leafHashes } = await log.append({ entries, ...keyOf(identity.subject, request) });
   const appended = leafHashes.map((hash, offset) => ({ leafIndex: firstIndex + offset, leafHash: toHex(hash) }));
   if (!withReceipt) return appended;
   const checkpoint = await log.publishedFor(firstIndex + entries.length);
