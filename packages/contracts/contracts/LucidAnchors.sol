@@ -100,10 +100,12 @@ contract LucidAnchors is AnchorRecords, AccessControl, EIP712 {
         _register(sessionId, manifestHash, startedAt, owner, merkleRoot, chunkCount);
     }
 
-    /// @notice Publishes one chunk's hash; by an anchorer or by the session's owner, once per index.
+    /// @notice Publishes one chunk's hash, once per index: by the session's owner, or by an anchorer where anchorers
+    /// register. An owner's own session is nobody else's to fill.
     function anchorChunk(bytes32 sessionId, uint32 index, bytes32 chunkHash) external {
         Session storage session = _registered(sessionId);
-        if (!hasRole(ANCHORER_ROLE, msg.sender) && msg.sender != session.owner) {
+        bool isAnchorers = uint128(uint256(sessionId)) == 0;
+        if (msg.sender != session.owner && !(isAnchorers && hasRole(ANCHORER_ROLE, msg.sender))) {
             revert AnchorsUnauthorizedChunk(sessionId, msg.sender);
         }
         if (index >= session.chunkCount) revert AnchorsChunkIndexOutOfRange(index, session.chunkCount);
@@ -113,7 +115,8 @@ contract LucidAnchors is AnchorRecords, AccessControl, EIP712 {
         emit ChunkAnchored(sessionId, index, chunkHash);
     }
 
-    /// @notice Records a checkpoint of a ledger. The tree size only grows, and earlier checkpoints stay readable.
+    /// @notice Records a checkpoint of a ledger. The tree size only grows, and earlier checkpoints stay readable. An
+    /// anchorer that lies about the size ends the line of that origin: the ledger goes on under another one.
     /// @param originHash SHA-256 of the checkpoint's origin line, without its newline.
     function anchorCheckpoint(bytes32 originHash, uint64 treeSize, bytes32 rootHash) external onlyRole(ANCHORER_ROLE) {
         Checkpoint[] storage checkpoints = _checkpoints[originHash];

@@ -18,6 +18,7 @@ import {
 } from "@openzeppelin/contracts/governance/extensions/GovernorVotesSuperQuorumFraction.sol";
 import {IVotes} from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title Proposals, votes and their outcome
 /// @notice OpenZeppelin's Governor with: fractional votes, signature nonces per proposal (so that two votes signed
@@ -61,6 +62,46 @@ contract LucidGovernor is
         GovernorTimelockControl(timelock_)
     {
         _setProposalGuardian(settings.guardian);
+    }
+
+    // The behaviour that is ours: three functions, each stricter than OpenZeppelin's.
+
+    /// @notice Rounded up: with few seats, rounding down would let nobody be a quorum.
+    function quorum(
+        uint256 timepoint
+    ) public view override(Governor, GovernorVotesQuorumFraction) returns (uint256) {
+        return _fraction(timepoint, quorumNumerator(timepoint));
+    }
+
+    /// @notice Rounded up and more than half of all seats: the vote ends early only when the rest could not turn it.
+    function superQuorum(
+        uint256 timepoint
+    ) public view override returns (uint256) {
+        uint256 majority = token().getPastTotalSupply(timepoint) / 2 + 1;
+        return Math.max(majority, _fraction(timepoint, superQuorumNumerator(timepoint)));
+    }
+
+    /// @dev The proposer while pending; the guardian until execution, but not what does nothing else than replace the
+    /// guardian: a captured one could otherwise never be voted out. Without a guardian a decision cannot be cancelled.
+    function _validateCancel(
+        uint256 proposalId,
+        address caller
+    ) internal view override(Governor, GovernorProposalGuardian) returns (bool) {
+        if (Governor._validateCancel(proposalId, caller)) return true;
+        return caller == proposalGuardian() && !_replacesGuardian(proposalId);
+    }
+
+    function _replacesGuardian(uint256 proposalId) private view returns (bool) {
+        (address[] memory targets, , bytes[] memory calldatas, ) = proposalDetails(proposalId);
+        return
+            targets.length == 1 &&
+            targets[0] == address(this) &&
+            bytes4(calldatas[0]) == this.setProposalGuardian.selector;
+    }
+
+    function _fraction(uint256 timepoint, uint256 numerator) private view returns (uint256) {
+        uint256 supply = token().getPastTotalSupply(timepoint);
+        return Math.mulDiv(supply, numerator, quorumDenominator(), Math.Rounding.Ceil);
     }
 
     // Below: the choices Solidity asks for where two bases define the same function. None adds behaviour.
@@ -147,13 +188,6 @@ contract LucidGovernor is
 
     function _tallyUpdated(uint256 proposalId) internal override(Governor, GovernorPreventLateQuorum) {
         super._tallyUpdated(proposalId);
-    }
-
-    function _validateCancel(
-        uint256 proposalId,
-        address caller
-    ) internal view override(Governor, GovernorProposalGuardian) returns (bool) {
-        return super._validateCancel(proposalId, caller);
     }
 
     function _validateVoteSig(

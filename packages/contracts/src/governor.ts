@@ -1,4 +1,13 @@
-import { AbiCoder, id, keccak256, type Log, type TypedDataField } from 'ethers';
+import {
+  AbiCoder,
+  id,
+  keccak256,
+  type Log,
+  type LogDescription,
+  type TypedDataField,
+  toUtf8String,
+  Utf8ErrorFuncs,
+} from 'ethers';
 import { contractAddresses } from './addresses.ts';
 import { contractInterfaces } from './interfaces.ts';
 
@@ -144,7 +153,10 @@ export type GovernorEvent =
   | { readonly kind: 'proposalExtended'; readonly proposalId: bigint; readonly voteEnd: number }
   | { readonly kind: 'proposalExecuted' | 'proposalCanceled'; readonly proposalId: bigint };
 
-/** Decodes a log of LucidGovernor; undefined for events about its settings. */
+/**
+ * Decodes a log of LucidGovernor; undefined for events about its settings. Whoever has a seat writes descriptions and
+ * reasons, and the chain takes any bytes: what is not UTF-8 becomes U+FFFD, so that no text can stop a reader.
+ */
 export function findGovernorEvent(log: Pick<Log, 'topics' | 'data'>): GovernorEvent | undefined {
   const event = governor.parseLog(log);
   if (event === null) return undefined;
@@ -158,7 +170,7 @@ export function findGovernorEvent(log: Pick<Log, 'topics' | 'data'>): GovernorEv
         calls: [...args[2]].map((target: string, i) => ({ target, value: args[3][i], data: args[5][i] })),
         voteStart: Number(args[6]),
         voteEnd: Number(args[7]),
-        description: args[8],
+        description: textOf(event, log, 'description'),
       };
     case 'VoteCast':
     case 'VoteCastWithParams':
@@ -168,7 +180,7 @@ export function findGovernorEvent(log: Pick<Log, 'topics' | 'data'>): GovernorEv
         proposalId: args[1],
         support: Number(args[2]),
         weight: args[3],
-        reason: args[4],
+        reason: textOf(event, log, 'reason'),
         params: event.name === 'VoteCast' ? '0x' : args[5],
       };
     case 'ProposalQueued':
@@ -182,6 +194,14 @@ export function findGovernorEvent(log: Pick<Log, 'topics' | 'data'>): GovernorEv
     default:
       return undefined;
   }
+}
+
+/** A text among the event's data. ethers' own decoding throws for bytes that are no UTF-8. */
+function textOf({ fragment }: LogDescription, { data }: Pick<Log, 'data'>, name: string): string {
+  const inputs = fragment.inputs.filter(({ indexed }) => indexed !== true);
+  const types = inputs.map(({ type }) => (type === 'string' ? 'bytes' : type));
+  const values = AbiCoder.defaultAbiCoder().decode(types, data);
+  return toUtf8String(values[inputs.findIndex((input) => input.name === name)], Utf8ErrorFuncs.replace);
 }
 
 function columns(calls: readonly ProposalCall[]) {

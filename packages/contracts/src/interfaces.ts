@@ -19,14 +19,34 @@ export const contractInterfaces: Readonly<Record<ContractName, Interface>> = {
 
 /**
  * Decodes revert data by the union of all our ABIs: a call to one contract often fails inside another, so the ABI of
- * the contract called is not enough.
- * @returns undefined for empty data and for errors of foreign contracts.
+ * the contract called is not enough. Reading one of its `args` throws when the text in it is not UTF-8.
+ * @returns undefined for empty data, malformed data and errors of foreign contracts.
  */
 export function findRevert(data: string): ErrorDescription | undefined {
   if (!/^0x[0-9a-f]{8}/i.test(data)) return undefined;
   for (const contract of Object.values(contractInterfaces)) {
-    const description = contract.parseError(data);
-    if (description !== null) return description;
+    try {
+      const description = contract.parseError(data);
+      if (description !== null) return description;
+    } catch {
+      return undefined; // The selector is one of ours, the arguments are not.
+    }
   }
   return undefined;
+}
+
+/** Revert data in words, `SeatsUnauthorized(0x…)`; never throws, whoever wrote the data. As `findRevert` otherwise. */
+export function describeRevert(data: string): string | undefined {
+  const revert = findRevert(data);
+  if (revert === undefined) return undefined;
+  const args = revert.fragment.inputs.map((_input, index) => describeArgument(revert, index));
+  return `${revert.name}(${args.join(', ')})`;
+}
+
+function describeArgument({ args }: ErrorDescription, index: number): string {
+  try {
+    return String(args[index]);
+  } catch {
+    return 'unreadable';
+  }
 }

@@ -135,6 +135,14 @@ describe('chunks', () => {
     await expect(anchorChunk(anchorer, 1, `0x${'00'.repeat(32)}`)).rejects.toThrow('AnchorsZeroChunkHash');
   });
 
+  test('of an owner’s own session are anchored by that owner alone', async () => {
+    await registerSigned(owned, await sign(owned));
+    const publish = (from: string) =>
+      chain.transact(from, 'LucidAnchors', 'anchorChunk', [owned.sessionId, 0, id('c')]);
+    await expect(publish(anchorer)).rejects.toThrow('AnchorsUnauthorizedChunk');
+    await publish(owner.address);
+  });
+
   test('verify by RFC 6962 proofs of every tree size up to 17, and by nothing else', async () => {
     for (let size = 1; size <= 17; size += 1) {
       const leaves = Array.from({ length: size }, (_, i) => leafHash(utf8(`chunk ${size}/${i}`)));
