@@ -125,12 +125,15 @@ describe('chunks', () => {
     expect(answer.status).toBe(304);
   });
 
-  test('the governed limit is obeyed as it changes', async () => {
+  test('the governed limit is obeyed as it changes, and told before a large body is read', async () => {
     const { session, recorder } = await startRecording(client);
-    const chunk = await recorder.chunk(session.sessionId, 0, new Uint8Array(2000));
-    sessions.plainBytesMax = 1000;
+    const chunk = await recorder.chunk(session.sessionId, 0, new Uint8Array(8 * 1024 * 1024));
+    sessions.plainBytesMax = 1024 * 1024;
     const refused = put(client, session.sessionId, chunk);
-    await expect(refused).rejects.toMatchObject({ code: 'SESSION_CHUNK_TOO_LARGE', data: { plainBytesMax: 1000 } });
+    await expect(refused).rejects.toMatchObject({
+      code: 'SESSION_CHUNK_TOO_LARGE',
+      data: { plainBytesMax: 1024 * 1024 },
+    });
     sessions.plainBytesMax = 16 * 1024 * 1024;
     expect(await put(client, session.sessionId, chunk)).toMatchObject({ durableSeq: 0 });
   });
