@@ -56,7 +56,7 @@ export async function openVm(config: VmConfig, { logger, clock }: ServiceContext
 }
 
 async function toSettings(config: VmConfig): Promise<ChainSettings> {
-  await mkdir(config.dataDir, { recursive: true });
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   return {
     version,
     folder: join(config.dataDir, 'chain'),

@@ -20,8 +20,9 @@ type LevelIterator = Iterator<Database, Uint8Array, Uint8Array>;
 type LevelOperation = BatchOperation<Database, Uint8Array, Uint8Array>;
 
 /**
- * Opens (and, the first time, creates) a LevelDB folder. Throws STORE_LOCKED while another process or another open
- * store of this one has it, STORE_CORRUPT when the files contradict themselves, STORE_OPEN_FAILED otherwise.
+ * Opens (and, the first time, creates, for its owner alone) a LevelDB folder. Throws STORE_LOCKED while another
+ * process or another open store of this one has it, STORE_CORRUPT when the files contradict themselves,
+ * STORE_OPEN_FAILED otherwise.
  */
 export async function openLevelStore(folder: string, options: LevelStoreOptions = {}): Promise<KeyValueStore> {
   const db: Database = new ClassicLevel(folder, {
@@ -33,7 +34,7 @@ export async function openLevelStore(folder: string, options: LevelStoreOptions 
     multithreading: options.sharedByThreads ?? false,
   });
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     await db.open();
   } catch (error) {
     throw openError(folder, error);

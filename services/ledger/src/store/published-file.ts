@@ -15,7 +15,7 @@ const digestBytes = 32;
  * zeros; of two whole slots the one with the larger tree is the last.
  */
 export async function openPublishedFile(path: string): Promise<PublishedStore> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   // 'a+' would append whatever the position: the file is made first, then opened for reading and writing in place.
   await (await open(path, 'a', 0o600)).close();
   const file = await open(path, 'r+');

@@ -12,7 +12,7 @@ export class FileDocumentStore implements DocumentStore {
 
   static async open(dataDir: string): Promise<FileDocumentStore> {
     const folder = join(dataDir, 'documents');
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     return new FileDocumentStore(folder);
   }
 
