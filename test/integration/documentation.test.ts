@@ -1,5 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Operation } from '@lucid/common/apis/api';
+import { commonErrors } from '@lucid/common/apis/common-errors';
+import { gatewayErrors } from '@lucid/common/apis/gateway';
 import { serviceNames } from '@lucid/platform/ports';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -109,6 +111,19 @@ describe('what is served is what is documented', () => {
     expect(open.map(({ operation, gatewayPath }) => shapeOf(operation.method, gatewayPath)).toSorted()).toEqual(
       forwarded.toSorted(),
     );
+  });
+
+  test('the merged document says what the gateway itself may answer', () => {
+    const { GATEWAY_METHOD_NOT_ALLOWED: _noOperation, ...errors } = gatewayErrors;
+    const all = Object.entries({ ...errors, RATE_LIMITED: commonErrors.RATE_LIMITED });
+    const documented = [...documentedOf(merged).values()].filter(({ target }) => target.includes(' /api/v1/'));
+    expect(documented.length).toBeGreaterThan(60);
+    const missing = documented.flatMap(({ target, responses }) =>
+      all
+        .filter(([code, { status }]) => !responses.get(status)?.description.includes(`\`${code}\``))
+        .map(([code]) => `${target} ${code}`),
+    );
+    expect(missing).toEqual([]);
   });
 
   test('no operationId is used twice', () => {

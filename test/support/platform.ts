@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from '@lucid/common/runtime/config';
-import { createLogger } from '@lucid/common/runtime/logger';
+import { createLogger, type Logger } from '@lucid/common/runtime/logger';
 import { type Platform, startPlatform } from '@lucid/platform/platform';
 import { findFirstPort, portsFrom } from '@lucid/platform/ports';
 
@@ -11,11 +11,14 @@ export interface TestPlatform extends Platform {
   readonly dataDir: string;
 }
 
-export async function startTestPlatform(env: Environment = {}): Promise<TestPlatform> {
+export async function startTestPlatform(
+  env: Environment = {},
+  logger: Logger = createLogger({ name: 'test', level: 'error' }),
+): Promise<TestPlatform> {
   const dataDir = await mkdtemp(join(tmpdir(), 'lucid-test-'));
   const platform = await startPlatform({
     dataDir,
-    logger: createLogger({ name: 'test', level: 'error' }),
+    logger,
     ports: portsFrom(await findFirstPort()),
     env,
   });
