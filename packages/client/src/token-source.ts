@@ -32,30 +32,41 @@ export function createTokenSource(options: TokenSourceOptions): () => Promise<st
   const { identity, grant, onTokens, clock = Date.now } = options;
   let tokens = options.tokens;
   let renewal: Promise<string | undefined> | undefined;
+  let unstored: Tokens | undefined;
+
+  const keep = async (renewed: Tokens): Promise<void> => {
+    // From here on the old refresh token is used up, whether or not the new one can be stored.
+    unstored = renewed;
+    tokens = renewed;
+    await onTokens?.(renewed);
+    unstored = undefined;
+  };
 
   const renew = async (): Promise<string | undefined> => {
+    if (unstored !== undefined) await keep(unstored);
+    if (isFresh(tokens, clock())) return tokens?.accessToken;
     const request = renewalOf(tokens, grant);
     if (request === undefined) return tokens?.accessToken;
     try {
-      const renewed = await identity.createToken({ body: request });
-      await onTokens?.(renewed);
-      tokens = renewed;
+      await keep(await identity.createToken({ body: request }));
     } catch (error) {
       const isPassing = isAppError(error) && error.status >= 500;
       if (tokens === undefined || !isPassing || Date.parse(tokens.expiresAt) <= clock()) throw error;
     }
-    return tokens.accessToken;
+    return tokens?.accessToken;
   };
 
   return () => {
-    if (tokens !== undefined && Date.parse(tokens.expiresAt) - clock() > RENEW_BEFORE_MS) {
-      return Promise.resolve(tokens.accessToken);
-    }
+    if (unstored === undefined && isFresh(tokens, clock())) return Promise.resolve(tokens?.accessToken);
     renewal ??= renew().finally(() => {
       renewal = undefined;
     });
     return renewal;
   };
+}
+
+function isFresh(tokens: Tokens | undefined, now: number): boolean {
+  return tokens !== undefined && Date.parse(tokens.expiresAt) - now > RENEW_BEFORE_MS;
 }
 
 function renewalOf(tokens: Tokens | undefined, grant: TokenRequestBody | undefined): TokenRequestBody | undefined {

@@ -41,6 +41,21 @@ test('a token is used until a minute before its end, then renewed once for all w
   expect(asked[1]).toEqual({ grantType: 'refresh_token', refreshToken: 'refresh-token-1' });
 });
 
+test('tokens that could not be stored are not asked for twice: a refresh token is single use', async () => {
+  const { asked, identity } = createIdentity();
+  let isDiskFull = true;
+  const onTokens = (): void => {
+    if (isDiskFull) throw new Error('the disk is full');
+  };
+  const token = createTokenSource({ identity, tokens: tokensNamed('first'), clock, onTokens });
+  now += 20 * 60_000;
+  await expect(token()).rejects.toThrow('the disk is full');
+  await expect(token()).rejects.toThrow('the disk is full');
+  isDiskFull = false;
+  expect(await token()).toBe('token-1');
+  expect(asked).toEqual([{ grantType: 'refresh_token', refreshToken: 'refresh-first' }]);
+});
+
 test('signs in with an API key when there is nothing to refresh; nobody without either', async () => {
   const { asked, identity } = createIdentity();
   const grant = { grantType: 'api_key', apiKey: 'lk_1_2' } as const;

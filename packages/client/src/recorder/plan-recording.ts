@@ -82,7 +82,7 @@ function requireAsPlanned(
   for (const [field, value] of Object.entries(expected)) {
     if (canonicalJsonText(session[field as keyof Session] ?? null) !== canonicalJsonText(value)) {
       const detail = `The platform opened a session with another ${field} than planned; nothing is recorded into it.`;
-      throw new AppError('SESSION_NOT_AS_PLANNED', detail, { status: 502, data: { field } });
+      throw new AppError('SESSION_NOT_AS_PLANNED', detail, { status: 409, data: { field } });
     }
   }
   if (startedAt > Date.parse(session.createdAt) + CLOCK_AHEAD_MS_MAX) {
