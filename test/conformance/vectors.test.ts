@@ -148,6 +148,19 @@ describe('chunks', () => {
   });
 });
 
+test('Ed25519 signatures, also those on which libraries differ', async () => {
+  interface Signatures {
+    cases: { name?: string; publicKey: string; message: string; signature: string }[];
+  }
+  for (const kind of ['valid', 'invalid'] as const) {
+    const { cases } = readVectors(kind, 'ed25519') as Signatures;
+    for (const { name, publicKey, message, signature } of cases) {
+      const isTrue = await isEd25519Signature(parseHex(publicKey), parseHex(signature), parseHex(message));
+      expect([name, isTrue]).toEqual([name, kind === 'valid']);
+    }
+  }
+});
+
 test('manifests', async () => {
   interface Manifests {
     cases: { canonical: string; manifestHash: string; recorderSignature: string }[];
