@@ -12,8 +12,11 @@ export interface Identity {
   readonly expiresAt: number;
 }
 
-/** Verifies a bearer token. Throws AUTH_* AppErrors; never answers for a token it could not check. */
-export type VerifyToken = (token: string) => Promise<Identity>;
+/**
+ * Verifies a bearer token; one that was verified shortly before is answered at once. Rejects with AUTH_* AppErrors, and
+ * with DEPENDENCY_UNAVAILABLE for a token it could not check.
+ */
+export type VerifyToken = (token: string) => Promise<Identity> | Identity;
 
 export function hasRole(identity: Identity, ...roles: readonly Role[]): boolean {
   return roles.some((role) => identity.roles.includes(role));

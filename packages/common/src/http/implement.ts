@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
 import type { Static, TSchema } from 'typebox';
 import type { Api, Operation, OperationOutput, Operations } from '../apis/api.ts';
 import { commonError } from '../apis/error-factory.ts';
 import type { Identity } from './identity.ts';
 import { routeSchema } from './openapi.ts';
+import { runWithTrace } from './trace.ts';
 import { mismatches } from './validation.ts';
 
 type Parsed<T> = T extends TSchema ? Static<T> : undefined;
@@ -76,10 +79,41 @@ function parseRaw(scope: FastifyInstance, rawBody: NonNullable<Operation['rawBod
     if (rawBody.mode === 'buffer') {
       scope.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     } else {
-      scope.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+      scope.addContentTypeParser(type, async (request: FastifyRequest, payload: IncomingMessage) =>
+        limited(payload, request.routeOptions.bodyLimit),
+      );
     }
   }
 }
+
+/** The stream, if it says that it is within the limit; otherwise one that fails where it passes it. */
+function limited(payload: IncomingMessage, bytesMax: number): Readable {
+  const length = payload.headers['content-length'];
+  if (length === undefined) return Readable.from(upTo(payload, bytesMax), { objectMode: false });
+  if (Number(length) > bytesMax) throw tooLarge(bytesMax);
+  return payload;
+}
+
+async function* upTo(payload: Readable, bytesMax: number): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of payload as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw tooLarge(bytesMax);
+    yield chunk;
+  }
+}
+
+function tooLarge(bytesMax: number): Error {
+  return commonError('REQUEST_TOO_LARGE', `The body is at most ${bytesMax} bytes.`);
+}
+
+/** No content coding is undone here (RFC 9110 §8.4): such a body would be taken for what it is not. */
+const refuseEncodedBody: onRequestHookHandler = (request, reply, done) => {
+  const coding = request.headers['content-encoding'];
+  if (coding === undefined || coding.toLowerCase() === 'identity') return done();
+  reply.header('accept-encoding', 'identity');
+  done(commonError('MEDIA_TYPE_UNSUPPORTED', 'Send the body as it is, without a Content-Encoding.'));
+};
 
 function toRoute(
   app: FastifyInstance,
@@ -89,25 +123,23 @@ function toRoute(
   handler: Handler<Operation>,
 ): RouteOptions {
   const { method, path, access, bodyBytesMax } = operation;
+  const status = successStatus(operation);
   return {
     method,
     url: toFastifyPath(path),
     config: { operationId, access, operation },
     schema: routeSchema(api, operationId, operation),
     ...(bodyBytesMax === undefined ? {} : { bodyLimit: bodyBytesMax }),
+    ...(operation.body || operation.rawBody ? { onRequest: refuseEncodedBody } : {}),
     handler: async (request, reply) => {
       requireBody(operation, request.body);
-      const result = await handler({
-        params: request.params as never,
-        query: request.query as never,
-        headers: request.headers as never,
-        body: request.body,
-        identity: request.identity as never,
-        request,
-        reply,
-      });
+      const { params, query, headers, body, identity } = request;
+      const input = { params, query, headers, body, identity, request, reply } as HandlerInput<Operation>;
+      const result = await runWithTrace(request.trace, () => handler(input));
       if (reply.sent || result === reply) return reply;
-      setStatus(reply, operation, result);
+      // A handler that set no status answers with the first 2xx the operation declares.
+      if (reply.statusCode === 200) reply.code(status);
+      if (result !== undefined && !reply.hasHeader('content-type')) reply.type('application/json; charset=utf-8');
       if (app.service.checkResponses) checkResponse(operationId, operation, reply.statusCode, result);
       return result;
     },
@@ -121,13 +153,9 @@ function requireBody({ body, rawBody }: Operation, value: unknown): void {
   throw commonError('REQUEST_INVALID', 'The operation needs a JSON body.', { errors });
 }
 
-/** A handler that set no status answers with the first 2xx the operation declares. */
-function setStatus(reply: FastifyReply, { responses }: Operation, result: unknown): void {
-  if (reply.statusCode === 200 && !(200 in responses)) {
-    const first = Object.keys(responses).find((status) => status.startsWith('2'));
-    if (first) reply.code(Number(first));
-  }
-  if (result !== undefined && !reply.hasHeader('content-type')) reply.type('application/json; charset=utf-8');
+function successStatus({ responses }: Operation): number {
+  if (200 in responses) return 200;
+  return Number(Object.keys(responses).find((status) => status.startsWith('2')) ?? 200);
 }
 
 function checkResponse(operationId: string, { responses }: Operation, status: number, value: unknown): void {

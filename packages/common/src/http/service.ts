@@ -4,13 +4,16 @@ import type { Logger } from 'pino';
 import type { Access, Api, Operation } from '../apis/api.ts';
 import { commonError } from '../apis/error-factory.ts';
 import type { AppError } from '../errors.ts';
+import { answerClientError, cutStalledReaders } from './connections.ts';
 import { Readiness } from './health.ts';
 import { type Identity, isAdmitted, type VerifyToken } from './identity.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openApiOptions } from './openapi.ts';
 import { probeRoutes } from './probes.ts';
 import { problemContentType, toAppError, toProblem } from './problem.ts';
-import { acceptRequestId, acceptTraceparent, runWithTrace, type Trace } from './trace.ts';
+import { installRequestHooks, pathOf } from './request-hooks.ts';
+import { RequestLogger } from './request-logger.ts';
+import { acceptRequestId, type Trace } from './trace.ts';
 import { installValidation } from './validation.ts';
 
 declare module 'fastify' {
@@ -40,6 +43,8 @@ export interface ServiceLimits {
   readonly requestTimeoutMs: number;
   /** Time for the request's head to arrive, ms. */
   readonly headersTimeoutMs: number;
+  /** Time a client may take nothing of an answer that waits for it, ms. */
+  readonly stallTimeoutMs: number;
   /** Requests in work at once; more are answered OVERLOADED. */
   readonly requestsInFlightMax: number;
   readonly connectionsMax: number;
@@ -50,6 +55,7 @@ export const defaultLimits: ServiceLimits = {
   headerBytesMax: 16 * 1024,
   requestTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
+  stallTimeoutMs: 60_000,
   requestsInFlightMax: 1024,
   connectionsMax: 4096,
 };
@@ -95,9 +101,11 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     clientErrorHandler: answerClientError,
+    childLoggerFactory: (_logger, bindings) => new RequestLogger(options.logger, bindings),
     frameworkErrors: (error, request, reply) => void answerError(options, request, reply, error),
   }) as unknown as FastifyInstance;
   app.server.maxConnections = limits.connectionsMax;
+  cutStalledReaders(app.server, limits.stallTimeoutMs);
   app.decorate('readiness', new Readiness());
   app.decorate('metrics', createMetrics(options.api.service, { process: options.processMetrics ?? false }));
   app.decorate('service', options);
@@ -127,7 +135,9 @@ function refuseRoutesWithoutAccess(app: FastifyInstance): void {
 }
 
 function answerError(options: ServiceOptions, request: FastifyRequest, reply: FastifyReply, error: unknown) {
-  const appError = toAppError(error);
+  const appError = isBrokenOff(request, error)
+    ? commonError('REQUEST_BODY_MALFORMED', 'The request broke off.', { cause: error })
+    : toAppError(error);
   logFailure(request, appError, error);
   if (appError.retryAfterSec !== undefined) reply.header('retry-after', String(appError.retryAfterSec));
   if (appError.status === 401) reply.header('www-authenticate', 'Bearer');
@@ -136,6 +146,11 @@ function answerError(options: ServiceOptions, request: FastifyRequest, reply: Fa
     .type(problemContentType)
     .serializer((value: unknown) => JSON.stringify(value))
     .send(toProblem(appError, request.id, options.api.errors));
+}
+
+/** Whether the client went away in the middle of its body; the same code from a store or a service is a fault. */
+function isBrokenOff({ raw }: FastifyRequest, error: unknown): boolean {
+  return !raw.complete && raw.destroyed && error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
 }
 
 function installErrors(app: FastifyInstance, options: ServiceOptions): void {
@@ -156,68 +171,49 @@ function installErrors(app: FastifyInstance, options: ServiceOptions): void {
 
 /** A fault of ours is logged with its stack; a failure we expected and named, by its name. */
 function logFailure(request: FastifyRequest, appError: AppError, error: unknown): void {
-  const fields = { requestId: request.id, code: appError.code };
-  if (appError.code === 'INTERNAL') request.log.error({ ...fields, err: error }, 'request failed');
-  else if (appError.status >= 500) request.log.warn({ ...fields, detail: appError.message }, 'request failed');
-}
-
-function installRequestHooks(app: FastifyInstance, logger: Logger, inFlightMax: number): void {
-  let inFlight = 0;
-  app.addHook('onRequest', (request, reply, done) => {
-    request.trace = { requestId: request.id, traceparent: acceptTraceparent(request.headers.traceparent) };
-    reply.header('x-request-id', request.id);
-    if (app.readiness.isDraining) reply.header('connection', 'close');
-    inFlight += 1;
-    reply.raw.once('close', () => {
-      inFlight -= 1;
-    });
-    if (inFlight > inFlightMax && request.routeOptions.config.operation !== undefined) {
-      done(commonError('OVERLOADED', `More than ${inFlightMax} requests are in work.`, { retryAfterSec: 1 }));
-      return;
-    }
-    runWithTrace(request.trace, done);
-  });
-  // Every field of the access log is known to be no secret; looking for secrets in it would be a fifth of its cost.
-  const accessLogger = logger.child({}, { redact: [] });
-  app.addHook('onResponse', (request, reply, done) => {
-    const operation = request.routeOptions.config.operationId ?? 'none';
-    app.metrics.requestDuration.observe({ operation, status: String(reply.statusCode) }, reply.elapsedTime / 1000);
-    accessLogger.info(
-      {
-        requestId: request.id,
-        traceparent: request.trace.traceparent,
-        operation,
-        method: request.method,
-        path: pathOf(request.url),
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime * 10) / 10,
-        subject: request.identity?.subject,
-      },
-      'request',
-    );
-    done();
-  });
+  const { code, message: detail, cause } = appError;
+  const fields = { requestId: request.id, code };
+  if (code === 'INTERNAL') request.log.error({ ...fields, err: error }, 'request failed');
+  else if (appError.status >= 500) {
+    const reason = cause instanceof Error ? { reason: cause.message } : {};
+    request.log.warn({ ...fields, detail, ...reason }, 'request failed');
+  }
 }
 
 /** Runs before the body is read: a caller who may not call costs no upload. */
 function installAccess(app: FastifyInstance, verifyToken: VerifyToken | undefined): void {
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     const access = request.routeOptions.config.access;
-    if (access === undefined) return; // not found: answered as such
-    const token = bearerToken(request.headers.authorization);
-    if (token === undefined) {
-      if (access === 'public') return;
-      throw commonError('AUTH_TOKEN_MISSING', 'Send an access token as `Authorization: Bearer …`.');
+    if (access === undefined) return done(); // not found: answered as such
+    const admit = (identity: Identity): void => {
+      request.identity = identity;
+      requireRole(access, identity);
+    };
+    try {
+      const token = bearerToken(request.headers.authorization);
+      const verified = token === undefined ? undefined : verifyToken?.(token);
+      if (verified instanceof Promise) return void verified.then(admit).then(() => done(), done);
+      if (verified) admit(verified);
+      else requirePublic(access, token);
+    } catch (error) {
+      return done(error as Error);
     }
-    if (!verifyToken) {
-      if (access === 'public') return;
-      throw commonError('AUTH_TOKEN_INVALID', 'This service takes no tokens.');
-    }
-    request.identity = await verifyToken(token);
-    if (isAdmitted(access, request.identity)) return;
-    const roles = typeof access === 'object' ? access.roles.join(', ') : '';
-    throw commonError('AUTH_ROLE_MISSING', `This operation needs one of the roles: ${roles}.`);
+    return done();
   });
+}
+
+/** @throws AUTH_TOKEN_MISSING, or AUTH_TOKEN_INVALID where no token can be verified */
+function requirePublic(access: Access, token: string | undefined): void {
+  if (access === 'public') return;
+  if (token !== undefined) throw commonError('AUTH_TOKEN_INVALID', 'This service takes no tokens.');
+  throw commonError('AUTH_TOKEN_MISSING', 'Send an access token as `Authorization: Bearer …`.');
+}
+
+/** @throws AUTH_ROLE_MISSING */
+function requireRole(access: Access, identity: Identity): void {
+  if (isAdmitted(access, identity)) return;
+  const roles = typeof access === 'object' ? access.roles.join(', ') : '';
+  throw commonError('AUTH_ROLE_MISSING', `This operation needs one of the roles: ${roles}.`);
 }
 
 /** @throws AUTH_TOKEN_INVALID when there is an Authorization header that is not a bearer token (RFC 6750 §2.1). */
@@ -228,37 +224,4 @@ export function bearerToken(header: string | undefined): string | undefined {
     throw commonError('AUTH_TOKEN_INVALID', 'The Authorization header is not `Bearer <token>`.');
   }
   return match[1];
-}
-
-function pathOf(url: string): string {
-  const end = url.indexOf('?');
-  return (end === -1 ? url : url.slice(0, end)).slice(0, 512);
-}
-
-interface ClientError extends Error {
-  readonly code: string;
-}
-
-/** Bytes that are no HTTP request get an answer too, in the one error shape. */
-function answerClientError(
-  this: FastifyInstance,
-  error: ClientError,
-  socket: { writable: boolean; end(text: string): void; destroy(): void },
-): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const [code, detail] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? (['HEADERS_TOO_LARGE', 'The request headers are over the limit.'] as const)
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? (['REQUEST_TIMEOUT', 'The request did not arrive in time.'] as const)
-        : (['REQUEST_BODY_MALFORMED', 'This is not a valid HTTP request.'] as const);
-  const appError = commonError(code, detail);
-  const body = JSON.stringify(toProblem(appError, acceptRequestId(undefined)));
-  socket.end(
-    `HTTP/1.1 ${appError.status} Error\r\nContent-Type: ${problemContentType}\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

@@ -1,9 +1,10 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomUUID } from 'node:crypto';
-import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
+import { createPrivateKey, createPublicKey, hash, type KeyObject, randomUUID } from 'node:crypto';
+import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
 import type { Role } from '../apis/api.ts';
 import { commonError } from '../apis/error-factory.ts';
 import { AppError } from '../errors.ts';
 import type { Identity, VerifyToken } from './identity.ts';
+import { createKeySet } from './key-set.ts';
 
 /** Audience of the tokens people carry. */
 export const userAudience = 'lucid';
@@ -11,6 +12,7 @@ export const userAudience = 'lucid';
 export const serviceIssuer = 'lucid-services';
 
 const serviceTokenLifeSec = 60;
+const renewAfterMs = (serviceTokenLifeSec / 2) * 1000;
 const clockToleranceSec = 5;
 /** The one algorithm accepted (RFC 8725 §3.1). */
 const algorithms = ['EdDSA'];
@@ -37,11 +39,12 @@ export function parseServiceKey(pem: string): ServiceKey {
 export type IssueServiceToken = (audience: string) => Promise<string>;
 
 export function createServiceTokenIssuer(key: ServiceKey, service: string): IssueServiceToken {
-  const held = new Map<string, { token: string; renewAt: number }>();
+  const held = new Map<string, { token: string; issuedAt: number }>();
   return async (audience) => {
     const now = Date.now();
     const current = held.get(audience);
-    if (current && current.renewAt > now) return current.token;
+    // A clock that was set back makes a token of the future, which nobody takes.
+    if (current && now >= current.issuedAt && now - current.issuedAt < renewAfterMs) return current.token;
     const token = await new SignJWT({ role: ['service'] })
       .setProtectedHeader({ alg: 'EdDSA', typ: 'JWT' })
       .setIssuer(serviceIssuer)
@@ -51,7 +54,7 @@ export function createServiceTokenIssuer(key: ServiceKey, service: string): Issu
       .setIssuedAt()
       .setExpirationTime(`${serviceTokenLifeSec}s`)
       .sign(key.privateKey);
-    held.set(audience, { token, renewAt: now + (serviceTokenLifeSec / 2) * 1000 });
+    held.set(audience, { token, issuedAt: now });
     return token;
   };
 }
@@ -67,26 +70,31 @@ export interface TokenVerifierOptions {
 }
 
 const verifiedTokensMax = 10_000;
+/** A verified token is looked at again after this long, so that a key taken out of the set is not trusted on. */
+const verifiedMs = 60_000;
 
 /**
  * Makes the check every service does itself (RFC 8725): one algorithm, exact issuer and audience, required claims.
- * A verified token is remembered by its SHA-256 until it ends, so a repeated one costs a hash and a look-up.
+ * A verified token is remembered by its SHA-256 for a minute, at most until it ends, so a repeated one costs a hash
+ * and a look-up.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): VerifyToken {
-  const userKeys =
-    options.userKeys instanceof URL
-      ? createRemoteJWKSet(options.userKeys, { timeoutDuration: 2000, cooldownDuration: 5000 })
-      : options.userKeys;
-  const verified = new Map<string, Identity>();
-  return async (token) => {
-    const digest = createHash('sha256').update(token).digest('base64');
-    const known = verified.get(digest);
-    if (known && known.expiresAt > Date.now()) return known;
-    verified.delete(digest);
+  const userKeys = options.userKeys instanceof URL ? createKeySet(options.userKeys) : options.userKeys;
+  const verified = new Map<string, { readonly identity: Identity; readonly from: number; readonly until: number }>();
+  const verifyAndKeep = async (token: string, digest: string): Promise<Identity> => {
     const identity = await verifyAnew(token, options, userKeys);
+    const now = Date.now();
     if (verified.size >= verifiedTokensMax) verified.delete(verified.keys().next().value as string);
-    verified.set(digest, identity);
+    verified.set(digest, { identity, from: now, until: Math.min(identity.expiresAt, now + verifiedMs) });
     return identity;
+  };
+  return (token) => {
+    const digest = hash('sha256', token, 'base64');
+    const known = verified.get(digest);
+    const now = Date.now();
+    if (known && known.from <= now && now < known.until) return known.identity;
+    verified.delete(digest);
+    return verifyAndKeep(token, digest);
   };
 }
 
@@ -138,11 +146,10 @@ function toAuthError(error: unknown): AppError {
   if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud') {
     return commonError('AUTH_AUDIENCE_WRONG', 'The access token is meant for another service.', { cause: error });
   }
-  const isOurs = error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout);
-  if (isOurs && error.code !== 'ERR_JOSE_GENERIC') {
+  if (error instanceof errors.JOSEError) {
     return commonError('AUTH_TOKEN_INVALID', 'The access token is not valid.', { cause: error });
   }
-  return commonError('DEPENDENCY_UNAVAILABLE', 'The keys that verify tokens cannot be fetched now; try again.', {
+  return commonError('DEPENDENCY_UNAVAILABLE', 'The access token cannot be verified now; try again.', {
     cause: error,
     retryAfterSec: 2,
     data: { dependency: 'api' },
