@@ -59,6 +59,8 @@ export class CircuitBreaker {
   }
 
   #fail(state: CircuitState): void {
+    // A call from before it opened says nothing of the service as it is now.
+    if (state === 'closed' && this.#openedAt !== undefined) return;
     this.#failures += 1;
     if (state === 'half-open' || this.#failures >= this.#options.failuresMax) this.#openedAt = this.#now();
   }

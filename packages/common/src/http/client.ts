@@ -70,7 +70,8 @@ const backOffMaxMs = 5000;
  * A typed client of an API, from its operation table. Uses `fetch` alone, so it runs in Node and in a browser.
  * Calls that may be repeated (GET, PUT, DELETE, or with an idempotency key) are, with exponential back-off and full
  * jitter, honouring Retry-After; streams never are.
- * @throws ApiError for an error answer; AppError UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE or CIRCUIT_OPEN for none.
+ * @throws ApiError for an error answer; AppError UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE or CIRCUIT_OPEN for none,
+ * UPSTREAM_ANSWER_INVALID for one that is not what the operation declares
  */
 export function createClient<O extends Operations>(api: Api<O>, options: ClientOptions): Client<O> {
   const breaker = options.breaker ? new CircuitBreaker(api.service, options.breaker) : undefined;
@@ -102,19 +103,27 @@ async function callOperation(
   }
 }
 
-function mayRetry({ method }: Operation, { rawBody }: AnyInput, { idempotencyKey }: CallOptions): boolean {
+function mayRetry(operation: Operation, { rawBody }: AnyInput, call: CallOptions): boolean {
   if (rawBody instanceof ReadableStream) return false;
-  return method === 'GET' || method === 'PUT' || method === 'DELETE' || idempotencyKey !== undefined;
+  const { method, idempotencyKey } = operation;
+  // A key that the operation does not read keeps nothing from being done twice.
+  if (idempotencyKey && call.idempotencyKey !== undefined) return true;
+  return method === 'GET' || method === 'PUT' || method === 'DELETE';
 }
 
-/** Whether the failure says something about the service, and not about the request. */
-function isServiceFault(error: unknown): boolean {
-  return !(error instanceof ApiError) || error.status >= 500;
+/** What a failure says of the service: a fault, that it works, or nothing (the caller gave up, or had no token). */
+function isServiceFault(error: unknown): boolean | undefined {
+  if (error instanceof ApiError) return error.status >= 500;
+  return isUnanswered(error) ? true : undefined;
+}
+
+function isUnanswered(error: unknown): boolean {
+  return error instanceof AppError && (error.code === 'UPSTREAM_TIMEOUT' || error.code === 'UPSTREAM_UNREACHABLE');
 }
 
 function isTransient(error: unknown): boolean {
   if (error instanceof ApiError) return retriedStatuses.has(error.status) || error.code === 'IDEMPOTENCY_IN_FLIGHT';
-  return error instanceof AppError && (error.code === 'UPSTREAM_TIMEOUT' || error.code === 'UPSTREAM_UNREACHABLE');
+  return isUnanswered(error);
 }
 
 function backOffMs(attempts: number, error: unknown): number {
@@ -124,13 +133,17 @@ function backOffMs(attempts: number, error: unknown): number {
 }
 
 function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal?.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    });
-  });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const abort = (): void => {
+    clearTimeout(timer);
+    reject(signal?.reason);
+  };
+  const timer = setTimeout(() => {
+    signal?.removeEventListener('abort', abort);
+    resolve();
+  }, ms);
+  signal?.addEventListener('abort', abort, { once: true });
+  return promise;
 }
 
 async function attemptOnce(
@@ -164,6 +177,10 @@ function toTransportError(
   if (cause instanceof AppError) return cause;
   if (caller?.aborted) return caller.reason as Error;
   const data = { dependency: service };
+  if (cause instanceof SyntaxError) {
+    const detail = `${service} answered what is not JSON.`;
+    return new AppError('UPSTREAM_ANSWER_INVALID', detail, { status: 502, cause, data });
+  }
   if (timeout.aborted) {
     const detail = `${service} did not answer within ${timeoutMs} ms.`;
     return new AppError('UPSTREAM_TIMEOUT', detail, { status: 504, cause, data });
@@ -171,16 +188,27 @@ function toTransportError(
   return new AppError('UPSTREAM_UNREACHABLE', `${service} cannot be reached.`, { status: 503, cause, data });
 }
 
-/** Fills the path from `params`, each segment percent-encoded; `{+rest}` keeps its slashes. */
+/**
+ * Fills the path from `params`, each segment percent-encoded; `{+rest}` keeps its slashes; a list in the query is
+ * repeated. @throws REQUEST_INVALID for a dot segment, which a URL would take for another path
+ */
 export function toUrl(baseUrl: string, { path }: Operation, { params = {}, query = {} }: AnyInput): string {
   const filled = path.replaceAll(/\{(\+?)(\w+)\}/g, (_match, rest: string, name: string) => {
     const value = String(params[rest ? '*' : name]);
-    return rest ? value.split('/').map(encodeURIComponent).join('/') : encodeURIComponent(value);
+    return rest ? value.split('/').map(encodeSegment).join('/') : encodeSegment(value);
   });
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.append(name, String(value));
+  for (const [name, value] of Object.entries(query)) {
+    for (const item of Array.isArray(value) ? value : [value])
+      if (item !== undefined) search.append(name, String(item));
+  }
   const text = search.toString();
   return `${baseUrl.replace(/\/$/, '')}${filled}${text ? `?${text}` : ''}`;
+}
+
+function encodeSegment(text: string): string {
+  if (text !== '.' && text !== '..') return encodeURIComponent(text);
+  throw new AppError('REQUEST_INVALID', `"${text}" is not a value a path can carry.`, { status: 400 });
 }
 
 async function toRequest(
@@ -222,9 +250,16 @@ async function toApiError(response: Response): Promise<ApiError> {
   const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
   const retryAfterSec = Number.isFinite(retryAfter) ? retryAfter : undefined;
   const text = await response.text().catch(() => '');
+  return new ApiError(parseProblem(text), response.status, retryAfterSec);
+}
+
+/** A problem document; nothing of a body that is none, such as a proxy's page. */
+function parseProblem(text: string): Partial<ProblemLike> {
   try {
-    return new ApiError(JSON.parse(text) as ProblemLike, response.status, retryAfterSec);
+    const value = JSON.parse(text) as Partial<ProblemLike> | null;
+    if (typeof value !== 'object' || typeof value?.code !== 'string') return {};
+    return { ...value, errors: Array.isArray(value.errors) ? value.errors : [] };
   } catch {
-    return new ApiError({}, response.status, retryAfterSec);
+    return {};
   }
 }
