@@ -40,6 +40,9 @@ export async function openGovernance(
   );
   const app = await buildApp({ governance, verifyToken, logger });
   app.readiness.add('blockchain-api', livenessOf('blockchain-api', config.blockchainApiUrl));
+  app.readiness.add('store', () => {
+    if (relayFolder.failure) throw relayFolder.failure;
+  });
   app.readiness.add('index', () => void getCurrent({ index }));
   store.start((name, signal) => relay.deliver(name, signal));
   executor.start();

@@ -54,10 +54,14 @@ export const ProposalCall = strictObject({
 });
 export type ProposalCall = Static<typeof ProposalCall>;
 
+/** Text that has a UTF-8 form, which is what goes on chain: no half of a surrogate pair. */
+const text = (maxLength: number, description?: string) =>
+  Type.String({ maxLength, pattern: '^[^\\ud800-\\udfff]*$', ...(description === undefined ? {} : { description }) });
+
 export const NewProposal = strictObject({
   proposer: EthereumAddress,
-  title: Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\r\\n]+$', description: 'One line' }),
-  description: Type.Optional(Type.String({ maxLength: 10_000, description: 'Markdown' })),
+  title: Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\r\\n\\ud800-\\udfff]+$', description: 'One line' }),
+  description: Type.Optional(text(10_000, 'Markdown')),
   actions: Type.Array(ProposalAction, { minItems: 1, maxItems: 16 }),
 });
 export type NewProposal = Static<typeof NewProposal>;
@@ -154,7 +158,7 @@ export const Vote = strictObject({
 });
 export type Vote = Static<typeof Vote>;
 
-const reason = Type.Optional(Type.String({ maxLength: 1_000 }));
+const reason = Type.Optional(text(1_000));
 export const NewVote = strictObject({ voter: EthereumAddress, support: VoteSupport, reason });
 export type NewVote = Static<typeof NewVote>;
 

@@ -41,6 +41,7 @@ export const governanceErrors = {
     doc: 'Not a signed transaction of this chain that does what is asked.',
   },
   GOVERNANCE_TRANSACTION_REFUSED: { status: 422, doc: 'The chain refused the transaction; `revert` is the reason.' },
+  STORE_FAILED: { status: 503, doc: 'A write failed; nothing is written any more until an operator restarts it.' },
   GOVERNANCE_TRANSACTION_PENDING: { status: 503, doc: 'Sent, but in no block yet; sending it again is harmless.' },
 } as const satisfies ErrorCatalogue;
 
@@ -165,7 +166,8 @@ const proposals = {
     method: 'POST',
     path: '/proposals/{proposalId}/cancel',
     summary: 'Send a signed `cancel` transaction',
-    description: 'By the proposer before voting starts, or by the guardian until it is executed.',
+    description:
+      'By the proposer before voting starts, or by the guardian until it is executed; not what only replaces the guardian.',
     tag: 'proposals',
     access: members,
     params: proposalParams,
@@ -182,7 +184,7 @@ const proposals = {
     access: members,
     params: proposalParams,
     responses: { 202: { description: 'Taken, or done before', schema: RelayStatus } },
-    errors: ['GOVERNANCE_PROPOSAL_NOT_FOUND', 'GOVERNANCE_STATE_INVALID'],
+    errors: ['GOVERNANCE_PROPOSAL_NOT_FOUND', 'GOVERNANCE_STATE_INVALID', 'STORE_FAILED'],
   },
   executeProposal: {
     method: 'POST',
@@ -193,7 +195,7 @@ const proposals = {
     access: members,
     params: proposalParams,
     responses: { 202: { description: 'Taken, or done before', schema: RelayStatus } },
-    errors: ['GOVERNANCE_PROPOSAL_NOT_FOUND', 'GOVERNANCE_STATE_INVALID'],
+    errors: ['GOVERNANCE_PROPOSAL_NOT_FOUND', 'GOVERNANCE_STATE_INVALID', 'STORE_FAILED'],
   },
 } as const satisfies Operations;
 
@@ -248,6 +250,7 @@ const votes = {
       'GOVERNANCE_VOTE_EXISTS',
       'GOVERNANCE_VOTING_POWER_MISSING',
       'GOVERNANCE_SIGNATURE_INVALID',
+      'STORE_FAILED',
     ],
   },
   getSignedVote: {

@@ -19,7 +19,7 @@ const cursorCharactersMax = 512;
 /**
  * Opaque, versioned cursors of one list: `cursorCodec('entries@1', ['integer'])`. Base64url of a JSON array that
  * starts with the list's name, so that a cursor of another list, or of an older order, is refused rather than read
- * wrongly. They are not secret and not signed: they hold only what the page showed.
+ * wrongly. They are not secret and not signed: they hold only what the page showed. Integers are 0 or more.
  */
 export function cursorCodec<const Types extends readonly FieldType[]>(
   name: string,
@@ -49,7 +49,12 @@ function parseFields(cursor: string, name: string, types: readonly FieldType[]):
   if (!Array.isArray(value) || value.length !== types.length + 1 || value[0] !== name) return undefined;
   const fields: unknown[] = value.slice(1);
   const fits = types.every((type, index) =>
-    type === 'string' ? typeof fields[index] === 'string' : Number.isSafeInteger(fields[index]),
+    type === 'string' ? typeof fields[index] === 'string' : isCount(fields[index]),
   );
   return fits ? (fields as CursorFields) : undefined;
+}
+
+/** Keys hold numbers as uint64: a negative one is no place in a list. */
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -1,7 +1,7 @@
 import { sessionIdToBytes32 } from '@lucid/common/formats/ids';
 import { contractAddresses } from '@lucid/contracts/addresses';
 import { decodeGetSession } from '@lucid/contracts/anchors';
-import { contractInterfaces, findRevert } from '@lucid/contracts/interfaces';
+import { contractInterfaces, describeRevert, findRevert } from '@lucid/contracts/interfaces';
 import type { Placement, RegistrationContent } from '../domain/anchor.ts';
 import type { AnchorChain, Registration, RegistrationReceipt, SubmitOutcome } from '../domain/anchor-chain.ts';
 import { callChain, callChainAll, findRevertData, resultOf, toNumber, toQuantity } from '../domain/chain-reads.ts';
@@ -97,7 +97,6 @@ async function explainRevert(
   const [outcome] = await rpc.send([{ method: 'eth_call', params: [call, 'latest'] }], signal);
   if (!outcome || 'result' in outcome) return 'The registration reverted; it would succeed by now.';
   const data = findRevertData(outcome);
-  const error = data === undefined ? undefined : findRevert(data);
-  if (!error) return `The contract refused the registration: ${outcome.error.message}.`;
-  return `The contract refused the registration: ${error.name}(${error.args.map(String).join(', ')}).`;
+  const reason = (data === undefined ? undefined : describeRevert(data)) ?? outcome.error.message;
+  return `The contract refused the registration: ${reason}.`;
 }

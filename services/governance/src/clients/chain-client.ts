@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { contractAddresses } from '@lucid/contracts/addresses';
-import { findRevert } from '@lucid/contracts/interfaces';
+import { type ContractName, contractInterfaces, describeRevert } from '@lucid/contracts/interfaces';
 import { toQuantity } from 'ethers';
 import type { ChainBlock, ChainLog, ChainReader, ChainReceipt, ChainWriter, SendOutcome } from '../domain/chain.ts';
 import type { MemberRecord, ParamRecord, Settings } from '../domain/model.ts';
@@ -29,6 +29,16 @@ interface RpcReceipt {
 
 const { LucidGovernor, LucidParams, LucidSeats, TimelockController } = contractAddresses;
 const watched = [LucidGovernor, LucidParams, LucidSeats, TimelockController];
+/**
+ * The events read: all of the governor and the parameters, which only members and decisions cause; of the others those
+ * that change seats, votes or the delay. Delegating and approving without a seat is free to anybody, and says nothing.
+ */
+const watchedTopics = [
+  ...topicsOf('LucidGovernor'),
+  ...topicsOf('LucidParams'),
+  ...topicsOf('LucidSeats', ['Transfer', 'DelegateVotesChanged']),
+  ...topicsOf('TimelockController', ['MinDelayChange']),
+];
 
 /** The chain by JSON-RPC of blockchain-api. */
 export class ChainClient implements ChainReader, ChainWriter {
@@ -58,9 +68,16 @@ export class ChainClient implements ChainReader, ChainWriter {
   }
 
   async listLogs(from: number, to: number): Promise<ChainLog[]> {
-    const filter = { address: watched, fromBlock: toQuantity(from), toBlock: toQuantity(to) };
-    const logs = (await this.#rpc.call('eth_getLogs', [filter])) as RpcLog[];
-    return logs.map((log) => ({ ...log, blockNumber: Number(log.blockNumber), logIndex: Number(log.logIndex) }));
+    const topics = [watchedTopics];
+    const filter = { address: watched, topics, fromBlock: toQuantity(from), toBlock: toQuantity(to) };
+    try {
+      const logs = (await this.#rpc.call('eth_getLogs', [filter])) as RpcLog[];
+      return logs.map((log) => ({ ...log, blockNumber: Number(log.blockNumber), logIndex: Number(log.logIndex) }));
+    } catch (error) {
+      if (!(error instanceof RpcError) || !error.isOverLimit || from === to) throw error;
+      const middle = Math.floor((from + to) / 2);
+      return [...(await this.listLogs(from, middle)), ...(await this.listLogs(middle + 1, to))];
+    }
   }
 
   getSettings(block: number): Promise<Settings> {
@@ -98,7 +115,7 @@ export class ChainClient implements ChainReader, ChainWriter {
       await this.#rpc.call('eth_sendRawTransaction', [rawTransaction]);
       return { kind: 'sent' };
     } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
+      if (!(error instanceof RpcError) || error.isOverLimit) throw error;
       return toOutcome(error.message);
     }
   }
@@ -118,8 +135,8 @@ export class ChainClient implements ChainReader, ChainWriter {
       await this.#rpc.call('eth_call', [call, 'latest']);
       return undefined;
     } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
-      return describeRevert(error);
+      if (!(error instanceof RpcError) || error.isOverLimit) throw error;
+      return describeRefusal(error);
     }
   }
 
@@ -136,9 +153,16 @@ function toOutcome(message: string): SendOutcome {
   return { kind: 'refused', reason: message };
 }
 
-function describeRevert({ data, message }: RpcError): string {
-  const revert = typeof data === 'string' ? findRevert(data) : undefined;
-  return revert === undefined ? message : `${revert.name}(${revert.args.map(String).join(', ')})`;
+function describeRefusal({ rpcData, message }: RpcError): string {
+  return (typeof rpcData === 'string' ? describeRevert(rpcData) : undefined) ?? message;
+}
+
+function topicsOf(contract: ContractName, names?: readonly string[]): string[] {
+  const topics: string[] = [];
+  contractInterfaces[contract].forEachEvent(({ name, topicHash }) => {
+    if (names === undefined || names.includes(name)) topics.push(topicHash);
+  });
+  return topics;
 }
 
 function toBlock({ number, hash, timestamp }: RpcBlock): ChainBlock {

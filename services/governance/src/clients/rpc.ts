@@ -1,5 +1,6 @@
 import { blockchainApi } from '@lucid/common/apis/blockchain';
 import { commonError } from '@lucid/common/apis/error-factory';
+import { AppError } from '@lucid/common/errors';
 import type { Client } from '@lucid/common/http/client';
 import { createServiceClient } from '@lucid/common/http/service-client';
 import type { IssueServiceToken } from '@lucid/common/http/tokens';
@@ -10,16 +11,24 @@ export interface RpcCall {
   readonly params: readonly unknown[];
 }
 
-/** The chain's own error answer. */
-export class RpcError extends Error {
-  readonly code: number;
-  readonly data: unknown;
+/**
+ * The chain's own error answer. Whoever asks a question that may be refused catches it; where none was expected, the
+ * chain is not what this service needs.
+ */
+export class RpcError extends AppError {
+  readonly rpcCode: number;
+  readonly rpcData: unknown;
 
-  constructor(code: number, message: string, data: unknown) {
-    super(message);
+  constructor(rpcCode: number, message: string, rpcData: unknown) {
+    super('DEPENDENCY_UNAVAILABLE', message, { status: 503, retryAfterSec: 1 });
     this.name = 'RpcError';
-    this.code = code;
-    this.data = data;
+    this.rpcCode = rpcCode;
+    this.rpcData = rpcData;
+  }
+
+  /** Less may be asked for at once, or later: the answer is over a limit, or too much is waiting. */
+  get isOverLimit(): boolean {
+    return this.rpcCode === limitExceeded;
   }
 }
 
@@ -31,8 +40,10 @@ interface RpcAnswer {
 
 /** blockchain-api takes this many calls at once. */
 const batchMax = 100;
-/** blockchain-api: the chain behind it does not answer now, or the answer is over a limit. */
+/** blockchain-api: the chain behind it does not answer now. */
 const unavailable = -32002;
+/** blockchain-api and the vm: the answer is over a limit. */
+const limitExceeded = -32005;
 
 /** JSON-RPC of blockchain-api, with this service's token. */
 export class Rpc {
@@ -52,9 +63,21 @@ export class Rpc {
   async batch(calls: readonly RpcCall[]): Promise<unknown[]> {
     const results: unknown[] = [];
     for (let start = 0; start < calls.length; start += batchMax) {
-      results.push(...(await this.#send(calls.slice(start, start + batchMax))));
+      results.push(...(await this.#sendInParts(calls.slice(start, start + batchMax))));
     }
     return results;
+  }
+
+  /** Halves a batch whose answers together are over a limit. */
+  async #sendInParts(calls: readonly RpcCall[]): Promise<unknown[]> {
+    try {
+      return await this.#send(calls);
+    } catch (error) {
+      if (!(error instanceof RpcError) || !error.isOverLimit || calls.length === 1) throw error;
+      const middle = Math.ceil(calls.length / 2);
+      const first = await this.#sendInParts(calls.slice(0, middle));
+      return [...first, ...(await this.#sendInParts(calls.slice(middle)))];
+    }
   }
 
   async #send(calls: readonly RpcCall[]): Promise<unknown[]> {

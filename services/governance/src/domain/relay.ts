@@ -81,8 +81,13 @@ export class Relay {
     this.#options = options;
   }
 
+  /**
+   * What became of a job. One that was done on blocks the chain has lost (it was restored to an earlier one) is not
+   * done: it may be enqueued anew.
+   */
   find(job: RelayJobName): RelayRecord | undefined {
-    return this.#options.store.find(relayName(job));
+    const record = this.#options.store.find(relayName(job));
+    return record?.status === 'done' && !this.#isOnChain(record.job) ? undefined : record;
   }
 
   /** Takes a job; one that is on its way or done stays as it is, a refused one is tried again. */
@@ -148,6 +153,11 @@ export class Relay {
     const refusals = record.refusals + (end.status === 'refused' ? 1 : 0);
     const updatedAt = this.#options.clock.now();
     await this.#options.store.update(name, { ...withoutAttempt(record), ...end, refusals, updatedAt });
+  }
+
+  #isOnChain(job: RelayJob): boolean {
+    if (job.kind !== 'vote') return this.#findEffect(job) !== undefined;
+    return this.#options.index.findVote(BigInt(job.proposalId), job.voter) !== undefined;
   }
 
   /** The transaction that did on chain what the job asks for, whoever sent it. */

@@ -104,10 +104,9 @@ export class IndexStore implements GovernanceIndex {
 
   #putProposal(batch: Batch, proposal: ProposalRecord): void {
     const id = idBytes(proposal.proposalId);
-    const isNew = this.findProposal(proposal.proposalId) === undefined;
     batch.put(proposals.key(id), encodeRecord(proposal));
-    if (!isNew) return;
     batch.put(order.key(...place(proposal.createdAt)), id);
+    // Also one that was marked final: by a clock ahead of the chain's, it seemed over when it was not.
     batch.put(open.key(...place(proposal.createdAt)), id);
   }
 
