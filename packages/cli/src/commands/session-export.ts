@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { LucidClient } from '@lucid/client/lucid-client';
 import { readSession } from '@lucid/client/read-session';
-import { parseHex } from '@lucid/common/formats/bytes';
+import { parseHex, utf8 } from '@lucid/common/formats/bytes';
+import { parseManifest } from '@lucid/common/formats/manifest';
 import { parseProofBundle } from '@lucid/common/formats/proof-bundle';
 import type { Run } from '../command.ts';
 import { connectSignedIn } from '../connection.ts';
@@ -34,12 +35,12 @@ export const run: Run<ExportOptions> = async (context, output, options, name = '
   };
   const response = await client.sessions.getBundle({ params: { sessionId }, query }, { timeoutMs: downloadTimeoutMs });
   const bundle = new Uint8Array(await response.arrayBuffer());
-  const { manifest } = parseProofBundle(bundle);
+  parseProofBundle(bundle);
   const file = resolve(options.output ?? `${sessionId}.lucid-proof.json`);
   await writeFile(file, bundle);
   const chunkFiles =
     options.chunkFolder === undefined ? [] : await saveChunks(client, sessionId, chunks, options.chunkFolder);
-  if (options.plain !== undefined) await savePlain(context, client, name, manifest, options.plain);
+  if (options.plain !== undefined) await savePlain(context, client, name, options.plain);
   output.result(
     { sessionId, file, size: bundle.length, chunkFiles, ...(options.plain ? { plain: resolve(options.plain) } : {}) },
     formatFields([
@@ -78,15 +79,14 @@ async function saveChunks(
   return files;
 }
 
-/** Writes the content, held to the manifest chunk by chunk. The key is where it was recorded, and nowhere else. */
-async function savePlain(
-  { config }: CliContext,
-  { sessions }: LucidClient,
-  name: string,
-  manifest: Parameters<typeof readSession>[0]['manifest'],
-  file: string,
-): Promise<void> {
+/**
+ * Writes the content, held chunk by chunk to the manifest as it was sealed here, whatever the platform says it was. The
+ * key is where it was recorded, and nowhere else.
+ */
+async function savePlain({ config }: CliContext, { sessions }: LucidClient, name: string, file: string): Promise<void> {
   await using journal = await openJournal(await getRecording(config, name));
+  if (journal.seal === undefined) throw cliError('RECORDING_NOT_FOUND', `${name} was not sealed from this machine.`);
+  const manifest = parseManifest(utf8(journal.seal.manifest));
   const secret = parseHex(journal.plan.secret, 32);
   await pipeline(readSession({ sessions, manifest, secret }), createWriteStream(file, { mode: 0o600 }));
 }
