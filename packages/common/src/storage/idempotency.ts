@@ -105,7 +105,12 @@ export class IdempotencyStore {
   }
 
   #grant(name: string, fingerprint: string): IdempotencyClaim {
-    const release = (): void => void this.#inFlight.delete(name);
+    let isHeld = true;
+    // A second release must not take the key from whoever claimed it since.
+    const release = (): void => {
+      if (isHeld) this.#inFlight.delete(name);
+      isHeld = false;
+    };
     const complete = (batch: BatchWriter, response: StoredResponse): void => {
       const expiresAt = this.#options.now() + this.#options.ttlMs;
       const stored: Stored = { fingerprint, expiresAt, response };
@@ -123,19 +128,24 @@ export class IdempotencyStore {
 
   /** Removes up to `limit` answers whose time is over; answers how many. */
   async purgeExpired(limit: number): Promise<number> {
-    const batch = createBatch();
     const until = this.#expiries.key(uint64be(this.#options.now() + 1));
-    let count = 0;
-    for await (const [key] of this.#options.store.range({ gte: this.#expiries.prefix, lt: until, limit })) {
-      const rest = this.#expiries.strip(key);
-      const name = rest.subarray(8);
-      const answer = this.#options.store.findSync(this.#answers.key(name));
-      batch.del(key);
-      if (answer && decodeJson<Stored>(answer).expiresAt === parseUint64be(rest)) batch.del(this.#answers.key(name));
-      count += 1;
-    }
-    if (count > 0) await this.#options.store.write(batch, { sync: false });
-    return count;
+    const due: Uint8Array[] = [];
+    for await (const [key] of this.#options.store.range({ gte: this.#expiries.prefix, lt: until, limit }))
+      due.push(key);
+    const batch = createBatch();
+    for (const key of due) this.#purge(batch, key);
+    if (batch.operations.length > 0) await this.#options.store.write(batch, { sync: false });
+    return due.length;
+  }
+
+  /** From the look to the write nothing is awaited: an answer that is stored anew is after it, or in flight and left. */
+  #purge(batch: BatchWriter, key: Uint8Array): void {
+    const rest = this.#expiries.strip(key);
+    const name = rest.subarray(8);
+    if (this.#inFlight.has(Buffer.from(name).toString('utf8'))) return;
+    const answer = this.#options.store.findSync(this.#answers.key(name));
+    batch.del(key);
+    if (answer && decodeJson<Stored>(answer).expiresAt === parseUint64be(rest)) batch.del(this.#answers.key(name));
   }
 }
 

@@ -99,27 +99,62 @@ async function* iterate(iterator: LevelIterator): AsyncGenerator<[Uint8Array, Ui
   }
 }
 
+type Waiting = { batch: Batch; sync: boolean; resolve: () => void; reject: (error: unknown) => void };
+
+/**
+ * One write is under way at a time: LevelDB's own threads may overtake one another, and then the batch that was called
+ * first is seen last. What is called meanwhile becomes the next write, as one batch with one sync.
+ */
 class LevelStore extends LevelReader implements KeyValueStore {
+  #waiting: Waiting[] = [];
+  #writing: Promise<void> | undefined;
   #failure: AppError | undefined;
 
   get failure(): Error | undefined {
     return this.#failure;
   }
 
-  async write(batch: Batch, options: WriteOptions): Promise<void> {
-    if (this.#failure) throw this.#failure;
-    try {
-      // The driver's type asks for a mutable array, which it does not change.
-      await this.db.batch(batch.operations as LevelOperation[], { sync: options.sync });
-    } catch (error) {
-      this.#failure ??= new AppError(
-        'STORE_FAILED',
-        'A write failed, so its outcome is unknown: the store takes no more until it is opened anew',
-        { status: 503, cause: error },
-      );
-      throw this.#failure;
+  write(batch: Batch, options: WriteOptions): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ batch, sync: options.sync, resolve, reject });
+    this.#writing ??= this.#writeAll();
+    return promise;
+  }
+
+  /** Never rejects. */
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0);
+      try {
+        await this.#writeGroup(group);
+      } catch (error) {
+        this.#stop(error, group);
+      }
     }
-    for (const callback of batch.callbacks) callback();
+    this.#writing = undefined;
+  }
+
+  async #writeGroup(group: readonly Waiting[]): Promise<void> {
+    const [first] = group;
+    const operations =
+      group.length === 1 && first ? first.batch.operations : group.flatMap(({ batch }) => batch.operations);
+    // The driver's type asks for a mutable array, which it does not change.
+    await this.db.batch(operations as LevelOperation[], { sync: group.some(({ sync }) => sync) });
+    for (const { batch, resolve, reject } of group) {
+      try {
+        for (const callback of batch.callbacks) callback();
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+    }
+  }
+
+  #stop(error: unknown, group: readonly Waiting[]): void {
+    const message = 'A write failed, so its outcome is unknown: the store takes no more until it is opened anew';
+    this.#failure = new AppError('STORE_FAILED', message, { status: 503, cause: error });
+    for (const { reject } of [...group, ...this.#waiting.splice(0)]) reject(this.#failure);
   }
 
   snapshot(): KeyValueSnapshot {
@@ -135,6 +170,7 @@ class LevelStore extends LevelReader implements KeyValueStore {
   }
 
   async close(): Promise<void> {
+    while (this.#writing) await this.#writing;
     await this.db.close();
   }
 

@@ -105,6 +105,7 @@ export class Outbox<Payload> implements AsyncDisposable {
   #lastError: string | undefined;
   #wake = Promise.withResolvers<void>();
   #idle: (() => void)[] = [];
+  readonly #returning = new Set<string>();
   #worker: Promise<void> | undefined;
 
   constructor(
@@ -163,8 +164,18 @@ export class Outbox<Payload> implements AsyncDisposable {
     return messages;
   }
 
-  /** Puts a parked message back at the end of the line; false when there is none with this id. */
+  /** Puts a parked message back at the end of the line; false when there is none with this id, or it is on its way. */
   async retryParked(id: string): Promise<boolean> {
+    if (this.#returning.has(id)) return false;
+    this.#returning.add(id);
+    try {
+      return await this.#putBack(id);
+    } finally {
+      this.#returning.delete(id);
+    }
+  }
+
+  async #putBack(id: string): Promise<boolean> {
     for await (const [key, value] of this.#options.store.range(this.#space.range('d'))) {
       const message = decodeJson<ParkedMessage<Payload>>(value);
       if (message.id !== id) continue;
@@ -188,14 +199,17 @@ export class Outbox<Payload> implements AsyncDisposable {
   async #work(deliver: Deliver<Payload>): Promise<void> {
     while (!this.#closing.signal.aborted) {
       this.#wake = Promise.withResolvers<void>();
+      const { store } = this.#options;
       try {
+        // A store that can note nothing would have the same message delivered over and over.
+        if (store.failure) throw store.failure;
         const head = await this.#first();
         if (head) await this.#attempt(head.key, head.record, deliver);
         else await this.#rest();
       } catch (error) {
         // The store itself refused: nothing was noted, so the message is delivered again once it is open anew.
         this.#lastError = messageOf(error);
-        await this.#pause();
+        await this.#pause(true);
       }
     }
   }
@@ -255,9 +269,10 @@ export class Outbox<Payload> implements AsyncDisposable {
     await this.#options.store.write(batch, { sync: failed !== undefined });
   }
 
-  async #pause(): Promise<void> {
+  async #pause(isStoreAtFault = false): Promise<void> {
     const { retryMinMs = 200, retryMaxMs = 30_000, random = Math.random, clock } = this.#options;
-    const ceiling = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#attempts - 1, 20));
+    const grown = retryMinMs * 2 ** Math.min(this.#attempts - 1, 20);
+    const ceiling = isStoreAtFault ? retryMaxMs : Math.min(retryMaxMs, grown);
     const pauseMs = Math.round(ceiling * (0.5 + random() / 2));
     await clock.sleep(pauseMs, this.#closing.signal).catch(() => undefined);
   }

@@ -69,10 +69,30 @@ describe('IdempotencyStore', () => {
     expect(await keys.claim(request)).toMatchObject({ kind: 'new' });
   });
 
+  test('releasing twice does not take the key from whoever claimed it since', async () => {
+    const first = await keys.claim(request);
+    if (first.kind === 'new') first.release();
+    await keys.claim(request);
+    if (first.kind === 'new') first.release();
+    await expect(keys.claim(request)).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_FLIGHT' });
+  });
+
+  test('an answer that is being stored anew is not removed with the one before it', async () => {
+    for (let round = 0; round < 100; round += 1) {
+      const of = { ...request, key: `k-${round}` };
+      await complete(of);
+      clock.advance(1000);
+      const claim = await keys.claim(of);
+      if (claim.kind !== 'new') throw new Error('expected a new claim');
+      await Promise.all([keys.purgeExpired(1000), claim.store(response), keys.purgeExpired(1000)]);
+      expect(await keys.claim(of)).toEqual({ kind: 'replay', response });
+    }
+  });
+
   test('an answer expires and is removed', async () => {
     await complete();
     clock.advance(1000);
-    expect(await keys.claim(request)).toMatchObject({ kind: 'new' });
+    expect(await keys.claim({ ...request, key: 'k-2' })).toMatchObject({ kind: 'new' });
     const left: unknown[] = [];
     for await (const entry of store.range()) left.push(entry);
     expect(left).toEqual([]);

@@ -80,6 +80,7 @@ describe('cursors', () => {
     ['with a field too few', spell(['entries@1', 1])],
     ['with a wrong type', spell(['entries@1', '1', 'a'])],
     ['with a fraction', spell(['entries@1', 1.5, 'a'])],
+    ['below zero', spell(['entries@1', -5, 'a'])],
     ['spelled otherwise', Buffer.from('["entries@1", 1, "a"]').toString('base64url')],
     ['too long', spell(['entries@1', 1, 'a'.repeat(600)])],
   ])('one that is %s is refused', (_name, cursor) => {

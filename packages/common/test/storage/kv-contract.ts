@@ -69,6 +69,29 @@ export function keyValueStoreContract(
       expect(seen).toEqual(['first 1', 'second']);
     });
 
+    test('batches become visible in the order write was called, and their callbacks run in it', async () => {
+      const seen: number[] = [];
+      for (let round = 0; round < 300; round += 1) {
+        const writes = Array.from({ length: 4 }, async (_, index) => {
+          const batch = createBatch();
+          batch.put(bytes('a'), bytes(String(index)));
+          batch.afterCommit(() => seen.push(index));
+          await store.write(batch, { sync: false });
+        });
+        await Promise.all(writes);
+        expect(text(store.findSync(bytes('a')))).toBe('3');
+      }
+      expect(seen).toEqual(Array.from({ length: 1200 }, (_, index) => index % 4));
+    });
+
+    test('closing waits for what was written', async () => {
+      const writes = Array.from({ length: 20 }, (_, index) => put(store, { [`k${index}`]: '1' }));
+      await store.close();
+      await Promise.all(writes);
+      store = await backend.open(location);
+      expect(await keysOf(store.range())).toHaveLength(20);
+    });
+
     test('ranges follow unsigned byte order, both ways, with bounds and limit', async () => {
       await put(store, { a: '', b: '', c: '', d: '' });
       const high = createBatch();
@@ -124,6 +147,7 @@ export function keyValueStoreContract(
       await expect(store.write(broken, { sync: true })).rejects.toMatchObject({ code: 'STORE_FAILED', status: 503 });
       await expect(put(store, { c: '1' })).rejects.toMatchObject({ code: 'STORE_FAILED' });
       expect(store.failure).toMatchObject({ code: 'STORE_FAILED' });
+      await expect(put(store, { d: '1' })).rejects.toBe(store.failure);
       expect(seen).toEqual([]);
       expect(text(await store.get(bytes('a')))).toBe('1');
       await store.close();

@@ -102,6 +102,33 @@ describe('Outbox', () => {
     expect(outbox.stats).toMatchObject({ pending: 0, parked: 0 });
   });
 
+  test('putting the same message back twice at once does it once', async () => {
+    const [id = ''] = await append('bad');
+    outbox.start(() => Promise.reject(new AppError('TOO_LARGE', 'It is too large', { status: 413 })));
+    await outbox.idle();
+    expect(await Promise.all([outbox.retryParked(id), outbox.retryParked(id)])).toEqual([true, false]);
+    await outbox.idle();
+    expect(outbox.stats).toMatchObject({ pending: 0, parked: 1 });
+  });
+
+  test('a store that can note nothing does not have a message delivered over and over', async () => {
+    await append('a');
+    const seen: string[] = [];
+    outbox.start(async ({ payload }) => {
+      seen.push(payload);
+      const broken = createBatch();
+      broken.put(Buffer.from('b'), undefined as unknown as Uint8Array);
+      await store.write(broken, { sync: true }).catch(() => undefined);
+    });
+    for (let pause = 0; pause < 3; pause += 1) {
+      await clock.slept();
+      clock.advance(400);
+    }
+    await clock.slept();
+    expect(seen).toEqual(['a']);
+    expect(outbox.stats).toMatchObject({ pending: 1, lastError: expect.stringContaining('outcome is unknown') });
+  });
+
   test('what is pending at the end is delivered first after the next start, under the same id', async () => {
     const ids = await append('a', 'b');
     outbox.start(async () => {
