@@ -58,7 +58,3 @@ function parseFields(cursor: string, name: string, types: readonly FieldType[]):
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
-
-function isIndex(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
