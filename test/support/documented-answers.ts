@@ -10,7 +10,7 @@ export interface OpenApiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
   readonly components?: { readonly responses?: Readonly<Record<string, DocumentedResponse>> };
 }
-export interface DocumentedOperation {
+interface DocumentedOperation {
   readonly operationId: string;
   readonly 'x-internal'?: boolean;
   readonly responses: Readonly<Record<string, DocumentedResponse | { readonly $ref: string }>>;

@@ -5,7 +5,7 @@ import { serviceIssuer, userAudience } from '@lucid/common/http/tokens';
 import type { Platform } from '@lucid/platform/platform';
 import { SignJWT } from 'jose';
 
-export interface TokenOptions {
+interface TokenOptions {
   readonly subject?: string;
   readonly roles?: readonly Role[];
   readonly scopes?: readonly string[];
