@@ -1,26 +1,9 @@
-import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromiumFlags, findChromium } from '../support/browser.ts';
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts';
 
-// A real browser: Debian's package `chromium`, or CHROMIUM_PATH. Without one these tests say so and pass, but not in CI.
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
-const hasBrowser = existsSync(executablePath);
-const flags = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-test('a browser is there', () => {
-  if (hasBrowser) return;
-  console.warn(`docs-browser: no browser at ${executablePath}; install chromium, or set CHROMIUM_PATH`);
-  expect(process.env['CI']).not.toBe('true');
-});
+const executablePath = findChromium();
 
 /** What a page did that it must not, and every host it asked. */
 interface Observed {
@@ -29,13 +12,13 @@ interface Observed {
   readonly origins: Set<string>;
 }
 
-describe.runIf(hasBrowser)('in a real browser', () => {
+describe.runIf(executablePath !== undefined)('in a real browser', () => {
   let platform: TestPlatform;
   let browser: Browser;
 
   beforeAll(async () => {
     platform = await startTestPlatform();
-    browser = await chromium.launch({ executablePath, args: flags });
+    browser = await chromium.launch({ executablePath: executablePath ?? '', args: chromiumFlags });
     await untilDocumentsAreRead(platform);
   });
   afterAll(async () => {

@@ -4,7 +4,7 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 const paths = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /** Nothing but the page under test goes out: no updates, no field trials, no name but the loopback address resolves. */
-const flags = [
+export const chromiumFlags = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
@@ -48,7 +48,7 @@ export interface TestPage extends AsyncDisposable {
 
 export async function openTestPage(executablePath: string): Promise<TestPage> {
   await using stack = new AsyncDisposableStack();
-  const browser = await chromium.launch({ executablePath, args: flags });
+  const browser = await chromium.launch({ executablePath, args: chromiumFlags });
   stack.defer(() => browser.close());
   const context = await browser.newContext({ serviceWorkers: 'block' });
   const page = await context.newPage();
