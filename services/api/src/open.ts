@@ -95,10 +95,7 @@ async function compose(
     users: createUserService({ ...parts, isRegistrationOpen, onSetupDone }),
     throttle: createThrottle({
       signInsPerMinute: config.signInsPerMinute,
-      proxies: config.proxyAddresses
-        .split(',')
-        .map((entry) => entry.trim())
-        .filter(Boolean),
+      proxies: config.proxyAddresses,
     }),
     verifyToken: createTokenVerifier({
       service: 'api',

@@ -57,6 +57,33 @@ export const configSchema = defineConfig({
     max: 1000,
     doc: 'Requests in one JSON-RPC batch',
   },
+  callsPerMinute: {
+    name: 'BLOCKCHAIN_API_CALLS_PER_MINUTE',
+    type: 'integer',
+    default: 30_000,
+    min: 1,
+    doc: 'JSON-RPC calls of one token or address class, those of a batch counted one by one; services have no limit',
+  },
+  transactionsPerMinute: {
+    name: 'BLOCKCHAIN_API_TRANSACTIONS_PER_MINUTE',
+    type: 'integer',
+    default: 6_000,
+    min: 1,
+    doc: 'Transactions one token may send; they cost no fee',
+  },
+  filtersPerMinute: {
+    name: 'BLOCKCHAIN_API_FILTERS_PER_MINUTE',
+    type: 'integer',
+    default: 60,
+    min: 1,
+    doc: 'Filters one token or address class may install; the chain has room for a number of them in all',
+  },
+  proxyAddresses: {
+    name: 'BLOCKCHAIN_API_PROXY_ADDRESSES',
+    type: 'string',
+    default: '127.0.0.1,::1',
+    doc: 'Addresses and ranges whose `X-Forwarded-For` is believed (its last entry): the gateway',
+  },
   rpcResponseBytesMax: {
     name: 'BLOCKCHAIN_API_RPC_RESPONSE_BYTES',
     type: 'bytes',

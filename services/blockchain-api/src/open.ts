@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { createClientClassifier } from '@lucid/common/http/client-address';
 import { createIdentity } from '@lucid/common/http/identity-config';
 import { livenessOf } from '@lucid/common/http/service-client';
 import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
@@ -8,6 +9,7 @@ import { createAnchorChain } from './clients/anchor-chain-client.ts';
 import { createVmClient, forwardTo } from './clients/vm-client.ts';
 import type { BlockchainApiConfig } from './config.ts';
 import { AnchorWorker } from './domain/anchor-worker.ts';
+import { limitCallers } from './domain/caller-limits.ts';
 import { ChainParams } from './domain/chain-params.ts';
 import { openRegistrationSigner } from './domain/registration.ts';
 import { openAnchorStore } from './store/anchor-store.ts';
@@ -45,7 +47,8 @@ export async function openBlockchainApi(config: BlockchainApiConfig, context: Se
     anchors,
     worker,
     rpc: reads,
-    forward: forwardTo(callers),
+    forward: limitCallers(forwardTo(callers), { ...config, deadlineMs: config.vmTimeoutMs }),
+    classifyClient: createClientClassifier(config.proxyAddresses),
     batchMax: config.rpcBatchMax,
     params: new ChainParams(reads),
     verifyToken,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createClientClassifier } from '@lucid/common/http/client-address';
 import { systemClock } from '@lucid/common/runtime/clock';
 import { createLogger } from '@lucid/common/runtime/logger';
 import { openLevelStore } from '@lucid/common/storage/level-store';
@@ -10,6 +11,7 @@ import { buildApp } from '../src/app.ts';
 import { createAnchorChain } from '../src/clients/anchor-chain-client.ts';
 import { createVmClient, forwardTo } from '../src/clients/vm-client.ts';
 import { AnchorWorker } from '../src/domain/anchor-worker.ts';
+import { limitCallers } from '../src/domain/caller-limits.ts';
 import { ChainParams } from '../src/domain/chain-params.ts';
 import { openRegistrationSigner } from '../src/domain/registration.ts';
 import { type LevelAnchorStore, openAnchorStore } from '../src/store/anchor-store.ts';
@@ -26,6 +28,8 @@ export interface TestAppOptions {
   readonly identity?: TestIdentity;
   readonly responseBytesMax?: number;
 }
+
+const generous = { callsPerMinute: 1e6, transactionsPerMinute: 1e6, filtersPerMinute: 1e6, deadlineMs: 5000 };
 
 /** The app over a queue of its own, every answer held to its schema; the anchor worker does not run. */
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -50,7 +54,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     anchors,
     worker,
     rpc,
-    forward: forwardTo(rpc),
+    forward: limitCallers(forwardTo(rpc), generous),
+    classifyClient: createClientClassifier('127.0.0.1'),
     batchMax: 100,
     params: new ChainParams(rpc),
     verifyToken: identity.verifier('blockchain-api'),

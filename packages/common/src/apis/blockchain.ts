@@ -14,6 +14,9 @@ import {
   Uuid,
 } from './schemas.ts';
 
+/** What an operation that asks the chain can answer. */
+const chainErrors = ['DEPENDENCY_UNAVAILABLE', 'CHAIN_CALL_FAILED', 'VM_ANSWER_TOO_LARGE'] as const;
+
 /** A call, as JSON-RPC 2.0 writes it. Without `id` it is a notification, which gets no answer. */
 export interface JsonRpcRequest {
   readonly jsonrpc: '2.0';
@@ -48,7 +51,8 @@ const rpcOperation = {
     'valid token as `Authorization: Bearer`; `txpool_status` needs the role operator, admin or service. ' +
     'Faults of a call are answered with status 200 and an error object: -32700 not JSON, -32600 no valid request, ' +
     '-32601 no such method, -32602 wrong parameters, -32001 the caller may not call this method, -32002 the chain does ' +
-    'not answer now, -32005 the answer is over the limit, 3 the call reverted (`data` is the revert data).',
+    'not answer now, -32005 over a limit (of the answer, of calls waiting, of the caller’s quota), 3 the call reverted ' +
+    '(`data` is the revert data).',
   responses: {
     200: {
       description: 'An answer, or for a batch an array of them',
@@ -212,6 +216,10 @@ export const blockchainApi = defineApi({
     ANCHOR_CONFLICT: { status: 409, doc: 'The session has an anchor already, with other content.' },
     ANCHOR_NOT_CONFIRMED: { status: 409, doc: 'The anchor is in no block yet; `anchorStatus` says where it is.' },
     ANCHOR_INVALID: { status: 422, doc: 'The contract would refuse this content for ever.' },
+    CHAIN_CALL_FAILED: { status: 502, doc: 'The chain refused a call of this service; `error` is what it said.' },
+    VM_ANSWER_TOO_LARGE: { status: 502, doc: 'The chain’s answer is over the limit; ask for fewer items.' },
+    STORE_FAILED: { status: 503, doc: 'A write failed; nothing is written any more until an operator restarts it.' },
+    STORE_BUSY: { status: 503, doc: 'More writes wait than the service takes; try again.' },
     ANCHOR_QUEUE_FULL: { status: 503, doc: 'Too many anchors wait for the chain; try again.' },
   },
   operations: {
@@ -224,7 +232,7 @@ export const blockchainApi = defineApi({
       tag: 'explorer',
       access: 'public',
       responses: { 200: { description: 'The chain', schema: Chain } },
-      errors: ['DEPENDENCY_UNAVAILABLE'],
+      errors: [...chainErrors],
     },
     listBlocks: {
       method: 'GET',
@@ -234,7 +242,7 @@ export const blockchainApi = defineApi({
       access: 'public',
       query: strictObject(pageQuery),
       responses: { 200: { description: 'Blocks', schema: page(BlockSummary) } },
-      errors: ['CURSOR_INVALID', 'DEPENDENCY_UNAVAILABLE'],
+      errors: ['CURSOR_INVALID', ...chainErrors],
     },
     getBlock: {
       method: 'GET',
@@ -244,7 +252,7 @@ export const blockchainApi = defineApi({
       access: 'public',
       params: blockId,
       responses: { 200: { description: 'The block', schema: Block } },
-      errors: ['BLOCK_NOT_FOUND', 'DEPENDENCY_UNAVAILABLE'],
+      errors: ['BLOCK_NOT_FOUND', ...chainErrors],
     },
     listBlockTransactions: {
       method: 'GET',
@@ -255,7 +263,7 @@ export const blockchainApi = defineApi({
       params: blockId,
       query: strictObject(pageQuery),
       responses: { 200: { description: 'Transactions', schema: page(TransactionSummary) } },
-      errors: ['BLOCK_NOT_FOUND', 'CURSOR_INVALID', 'DEPENDENCY_UNAVAILABLE'],
+      errors: ['BLOCK_NOT_FOUND', 'CURSOR_INVALID', ...chainErrors],
     },
     getTransaction: {
       method: 'GET',
@@ -265,7 +273,7 @@ export const blockchainApi = defineApi({
       access: 'public',
       params: strictObject({ hash: Hash32Prefixed }),
       responses: { 200: { description: 'The transaction; `receipt` once it is in a block', schema: Transaction } },
-      errors: ['TRANSACTION_NOT_FOUND', 'DEPENDENCY_UNAVAILABLE'],
+      errors: ['TRANSACTION_NOT_FOUND', ...chainErrors],
     },
     createAnchor: {
       method: 'POST',
@@ -282,7 +290,7 @@ export const blockchainApi = defineApi({
         200: { description: 'It was queued before', schema: Anchor },
         201: { description: 'It is queued', schema: Anchor },
       },
-      errors: ['ANCHOR_CONFLICT', 'ANCHOR_INVALID', 'ANCHOR_QUEUE_FULL'],
+      errors: ['ANCHOR_CONFLICT', 'ANCHOR_INVALID', 'ANCHOR_QUEUE_FULL', 'STORE_FAILED', 'STORE_BUSY'],
     },
     listAnchors: {
       method: 'GET',
@@ -312,7 +320,7 @@ export const blockchainApi = defineApi({
       access: 'authenticated',
       params: sessionParams,
       responses: { 200: { description: 'The proof', schema: AnchorProof } },
-      errors: ['ANCHOR_NOT_FOUND', 'ANCHOR_NOT_CONFIRMED', 'DEPENDENCY_UNAVAILABLE'],
+      errors: ['ANCHOR_NOT_FOUND', 'ANCHOR_NOT_CONFIRMED', ...chainErrors],
     },
     listParams: {
       method: 'GET',
@@ -321,7 +329,7 @@ export const blockchainApi = defineApi({
       tag: 'params',
       access: 'public',
       responses: { 200: { description: 'Parameters', schema: strictObject({ items: Type.Array(Param) }) } },
-      errors: ['DEPENDENCY_UNAVAILABLE'],
+      errors: [...chainErrors],
     },
     getParam: {
       method: 'GET',
@@ -331,7 +339,7 @@ export const blockchainApi = defineApi({
       access: 'public',
       params: strictObject({ key: Type.String({ minLength: 1, maxLength: 64 }) }),
       responses: { 200: { description: 'The parameter', schema: Param } },
-      errors: ['PARAM_NOT_FOUND', 'DEPENDENCY_UNAVAILABLE'],
+      errors: ['PARAM_NOT_FOUND', ...chainErrors],
     },
   },
 });

@@ -2,10 +2,11 @@ import { commonError } from '@lucid/common/apis/error-factory';
 import { vmApi } from '@lucid/common/apis/vm';
 import { AppError, isAppError } from '@lucid/common/errors';
 import type { CircuitBreakerOptions } from '@lucid/common/http/circuit-breaker';
-import { createClient } from '@lucid/common/http/client';
+import { ApiError, createClient } from '@lucid/common/http/client';
 import type { IssueServiceToken } from '@lucid/common/http/tokens';
 import { traceHeaders } from '@lucid/common/http/trace';
 import { type ChainRpc, type RpcCall, type RpcOutcome, rpcCodes } from '../domain/json-rpc.ts';
+import { blockchainError } from '../errors.ts';
 
 export interface VmClientOptions {
   readonly baseUrl: string;
@@ -63,6 +64,8 @@ function matchAnswers(answers: readonly (Answer | undefined)[], count: number): 
 
 function toUnavailable(error: unknown): unknown {
   if (!(error instanceof AppError) || error.code === 'VM_ANSWER_TOO_LARGE') return error;
+  // A request the vm cannot read is the fault of whoever sent it.
+  if (error instanceof ApiError && (error.status === 400 || error.status === 413)) return error;
   const detail = error.code === 'UPSTREAM_TIMEOUT' ? 'The chain did not answer in time.' : 'The chain does not answer.';
   return commonError('DEPENDENCY_UNAVAILABLE', detail, {
     cause: error,
@@ -82,7 +85,7 @@ function limitedFetch(bytesMax: number): typeof fetch {
       transform: (part, controller) => {
         bytes += part.byteLength;
         if (bytes > bytesMax) {
-          controller.error(new AppError('VM_ANSWER_TOO_LARGE', `The answer is over ${bytesMax} bytes.`));
+          controller.error(blockchainError('VM_ANSWER_TOO_LARGE', `The answer is over ${bytesMax} bytes.`));
         } else controller.enqueue(part);
       },
     });
@@ -109,6 +112,7 @@ function toRpcError(error: unknown): { code: number; message: string } {
       message: `${error.message} Ask for less: a narrower range, a smaller batch.`,
     };
   }
+  if (error instanceof ApiError) return { code: rpcCodes.invalidParams, message: 'the chain cannot read this request' };
   if (isAppError(error, 'DEPENDENCY_UNAVAILABLE')) return { code: rpcCodes.unavailable, message: error.message };
   throw error;
 }

@@ -204,12 +204,19 @@ export class AnchorWorker implements AsyncDisposable {
       signal,
     );
     const settlements: [AnchorRecord, Settlement][] = [];
+    const faults: unknown[] = [];
     for (const [index, record] of records.entries()) {
-      settlements.push([record, await this.#judge(record, receipts[index], signal)]);
+      try {
+        settlements.push([record, await this.#judge(record, receipts[index], signal)]);
+      } catch (error) {
+        // One that nobody can make sense of now must not hold the others.
+        faults.push(error);
+      }
     }
     await this.#store(settlements);
-    for (const nonce of mined) this.#flights.delete(nonce);
-    return mined.length;
+    for (const [{ signed }] of settlements) this.#flights.delete(signed?.nonce ?? 0);
+    if (faults.length > 0) throw faults[0];
+    return settlements.length;
   }
 
   /** What became of a record whose nonce a block has used. */
@@ -232,6 +239,7 @@ export class AnchorWorker implements AsyncDisposable {
 
   async #store(settlements: readonly (readonly [AnchorRecord, Settlement])[]): Promise<void> {
     const { store, logger } = this.#options;
+    if (settlements.length === 0) return;
     await store.settle(new Map(settlements.map(([{ sessionId }, settlement]) => [sessionId, settlement])));
     for (const [{ sessionId }, settlement] of settlements) {
       if (settlement.kind === 'failed') logger.error({ sessionId, reason: settlement.reason }, 'anchor failed');

@@ -1,5 +1,5 @@
 import { commonError } from '@lucid/common/apis/error-factory';
-import { AppError } from '@lucid/common/errors';
+import { blockchainError } from '../errors.ts';
 import type { ChainRpc, RpcCall, RpcOutcome } from './json-rpc.ts';
 
 /** One call of the chain; `T` is the execution API's word for the method. @throws CHAIN_CALL_FAILED with the chain's own code, message and data */
@@ -27,10 +27,7 @@ export async function callChainAll<T>(
 export function resultOf(outcome: RpcOutcome | undefined): unknown {
   if (outcome && 'result' in outcome) return outcome.result;
   const error = outcome?.error ?? { code: 0, message: 'no answer' };
-  throw new AppError('CHAIN_CALL_FAILED', `The chain refused a call: ${error.message}`, {
-    status: 502,
-    data: { error },
-  });
+  throw blockchainError('CHAIN_CALL_FAILED', `The chain refused a call: ${error.message}`, { data: { error } });
 }
 
 /** The revert data of a failed call, if the failure is a revert that has some. */

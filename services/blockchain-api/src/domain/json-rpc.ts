@@ -91,11 +91,36 @@ function judge(request: unknown, identity: Identity | undefined): Judged {
   if (params !== undefined && (typeof params !== 'object' || params === null)) {
     return invalid(answerId, 'Parameters are an array or an object.');
   }
-  return { id, judgement: admit(method, identity) ?? { method, params: params ?? [] } };
+  const refused = admit(method, identity) ?? judgeParams(params);
+  return { id, judgement: refused ?? { method, params: params ?? [] } };
 }
 
+/** Numbers a client would not find again in our answer are no ids: past 2^53, or endless. */
 function isRpcId(id: unknown): id is RpcId {
-  return id === null || typeof id === 'number' || (typeof id === 'string' && id.length <= 128);
+  if (typeof id === 'number') return Number.isSafeInteger(id) || (Number.isFinite(id) && !Number.isInteger(id));
+  return id === null || (typeof id === 'string' && id.length <= 128);
+}
+
+/** More than anything in the execution API has: an access list in a call in a list of calls. */
+const paramsDepthMax = 32;
+const poisonedNames = ['__proto__', 'constructor'];
+
+/** Refuses what could not be written or read on the way to the chain, with a loop of our own instead of the stack. */
+function judgeParams(params: unknown): RpcError | undefined {
+  const todo: { readonly value: unknown; readonly depth: number }[] = [{ value: params, depth: 1 }];
+  for (let item = todo.pop(); item !== undefined; item = todo.pop()) {
+    const { value, depth } = item;
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth > paramsDepthMax) return invalidParams(`parameters are nested at most ${paramsDepthMax} deep`);
+    if (poisonedNames.some((name) => Object.hasOwn(value, name)))
+      return invalidParams('parameters have no such member');
+    for (const inner of Object.values(value)) todo.push({ value: inner, depth: depth + 1 });
+  }
+  return undefined;
+}
+
+function invalidParams(message: string): RpcError {
+  return { code: rpcCodes.invalidParams, message };
 }
 
 /** An invalid request is answered even without an id: it cannot be told from a notification (JSON-RPC 2.0 §5). */

@@ -54,6 +54,28 @@ const methods: ReadonlyMap<string, MethodAccess> = new Map<string, MethodAccess>
   ['txpool_status', operators],
 ]);
 
+/** Methods that execute code, search, or prove: their cost is the caller's to choose. */
+const dearMethods: ReadonlySet<string> = new Set([
+  'eth_call',
+  'eth_createAccessList',
+  'eth_estimateGas',
+  'eth_feeHistory',
+  'eth_getBlockReceipts',
+  'eth_getFilterChanges',
+  'eth_getFilterLogs',
+  'eth_getLogs',
+  'eth_getProof',
+]);
+
+export function isDear(method: string): boolean {
+  return dearMethods.has(method);
+}
+
+/** Methods that leave a filter in the chain's memory, which has room for a number of them. */
+export function isFilter(method: string): boolean {
+  return method === 'eth_newFilter' || method === 'eth_newBlockFilter';
+}
+
 /** Every method somebody may call. */
 export const offeredMethods: readonly string[] = [...methods.keys()];
 

@@ -1,9 +1,17 @@
 import { blockchainApi } from '@lucid/common/apis/blockchain';
+import type { ClassifyClient } from '@lucid/common/http/client-address';
+import { hasRole, type Identity } from '@lucid/common/http/identity';
 import { type HandlerInput, implement } from '@lucid/common/http/implement';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { answerRpc, notJson, type RpcContext, type RpcResponse } from '../domain/json-rpc.ts';
+import type { Caller } from '../domain/caller-limits.ts';
+import { answerRpc, notJson, type RpcCall, type RpcOutcome, type RpcResponse } from '../domain/json-rpc.ts';
 
-export type RpcRouteDeps = Pick<RpcContext, 'forward' | 'batchMax'>;
+export interface RpcRouteDeps {
+  readonly batchMax: number;
+  /** Carries out calls within what the caller may use; never throws for a chain that does not answer. */
+  readonly forward: (calls: readonly RpcCall[], caller: Caller) => Promise<readonly RpcOutcome[]>;
+  readonly classifyClient: ClassifyClient;
+}
 
 type RpcInput = HandlerInput<typeof blockchainApi.operations.rpc>;
 
@@ -13,8 +21,10 @@ export async function rpcRoutes(app: FastifyInstance, deps: RpcRouteDeps): Promi
     scope.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
       done(null, parseJsonRpc(text as string));
     });
-    const handle = async ({ body, identity, reply }: RpcInput): Promise<RpcAnswer | FastifyReply> => {
-      const answer = await answerRpc(body, { ...deps, identity });
+    const { batchMax, forward, classifyClient } = deps;
+    const handle = async ({ body, identity, request, reply }: RpcInput): Promise<RpcAnswer | FastifyReply> => {
+      const caller = toCaller(identity, () => classifyClient(request));
+      const answer = await answerRpc(body, { batchMax, identity, forward: (calls) => forward(calls, caller) });
       return answer ?? reply.code(204).send();
     };
     await implement(scope, blockchainApi, { rpc: handle, rpcRoot: handle });
@@ -22,6 +32,11 @@ export async function rpcRoutes(app: FastifyInstance, deps: RpcRouteDeps): Promi
 }
 
 type RpcAnswer = RpcResponse | RpcResponse[];
+
+function toCaller(identity: Identity | undefined, classify: () => string): Caller {
+  if (!identity) return { kind: 'stranger', key: classify() };
+  return { kind: hasRole(identity, 'service') ? 'service' : 'token', key: identity.subject };
+}
 
 function parseJsonRpc(text: string): unknown {
   try {

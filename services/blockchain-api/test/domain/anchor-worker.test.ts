@@ -92,6 +92,16 @@ async function openQueue(key = platform.anchorer.privateKey): Promise<Queue> {
   };
 }
 
+/** As the chain, but for one session of which it says nothing that makes sense. */
+const confusedAbout = (sessionId: string): AnchorChain => ({
+  ...chain,
+  findReceipts: async (hashes, aborted) => (await chain.findReceipts(hashes, aborted)).map(() => undefined),
+  findRegistration: async (asked, aborted) => {
+    if (asked === sessionId) throw new Error('no sense');
+    return await chain.findRegistration(asked, aborted);
+  },
+});
+
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, { timeout: 20_000, interval: 10 });
 
 async function settledAs(queue: Queue, contents: readonly RegistrationContent[], status: string): Promise<void> {
@@ -279,4 +289,19 @@ describe('what the contract refuses', () => {
     expect(queue.anchors.find(contents[0]?.sessionId ?? '')?.reason).toMatch(/AccessControlUnauthorizedAccount\(0x/);
     expect(worker.fault).toBeUndefined();
   });
+});
+
+test('an anchor nobody can make sense of holds no other one', async () => {
+  await using queue = await openQueue();
+  const [bad, ...good] = [newRegistration(), newRegistration(), newRegistration()];
+  if (!bad) throw new Error('there is one');
+  for (const content of [bad, ...good]) await queue.anchors.create(content);
+  const worker = queue.start(confusedAbout(bad.sessionId));
+  await settledAs(queue, good, 'confirmed');
+  expect(queue.anchors.find(bad.sessionId)?.status).toBe('submitted');
+  await eventually(() => expect(worker.fault?.message).toBe('no sense'));
+  await queue.stop();
+  queue.start();
+  await settledAs(queue, [bad], 'confirmed');
+  expect(await countRegistrations(bad.sessionId)).toBe(1);
 });

@@ -17,6 +17,11 @@ function context(roles?: readonly Role[]): RpcContext & { readonly forwarded: Rp
   };
 }
 
+const deep = (levels: number): unknown[] => {
+  let value: unknown[] = [];
+  for (let level = 1; level < levels; level += 1) value = [value];
+  return value;
+};
 const call = (method: string, id?: unknown, params?: unknown) => ({ jsonrpc: '2.0', id, method, params });
 
 describe('requests that are none', () => {
@@ -33,13 +38,29 @@ describe('requests that are none', () => {
     ['parameters that are no structure', call('eth_chainId', 1, 'latest'), -32600, 1],
     ['an id that is an object', call('eth_chainId', {}), -32600, null],
     ['an endless id', call('eth_chainId', 'x'.repeat(129)), -32600, null],
+    ['an id no client can find again', call('eth_chainId', 2 ** 64), -32600, null],
+    ['an endless number as id', JSON.parse('{"jsonrpc":"2.0","id":1e999,"method":"eth_chainId"}'), -32600, null],
+    ['parameters deeper than any of the chain’s', call('eth_call', 1, deep(100)), -32602, 1],
+    ['parameters deeper than a stack', call('eth_call', 1, deep(200_000)), -32602, 1],
+    [
+      'a poisoned prototype',
+      JSON.parse('{"jsonrpc":"2.0","id":1,"method":"eth_call","params":[{"__proto__":{}}]}'),
+      -32602,
+      1,
+    ],
+    ['a poisoned constructor', call('eth_call', 1, [{ constructor: { prototype: {} } }]), -32602, 1],
+    ['an inherited method', JSON.parse('{"jsonrpc":"2.0","id":1,"__proto__":{"method":"eth_chainId"}}'), -32600, 1],
+    ['a batch in a batch', [[call('eth_chainId', 1)]], -32600, null],
+    ['a method in capitals', call('ETH_CHAINID', 1), -32601, 1],
+    ['a method with a line feed', call('eth_chainId\n', 1), -32601, 1],
     ['an unknown method', call('eth_mine', 1), -32601, 1],
     ['a method named like an object member', call('constructor', 1), -32601, 1],
     ['signing with a key of the node', call('eth_sendTransaction', 1), -32601, 1],
   ];
   test.each(cases)('%s', async (_name, body, code, id) => {
     const given = context(['admin', 'service', 'operator']);
-    expect(await answerRpc(body, given)).toMatchObject({ jsonrpc: '2.0', id, error: { code } });
+    const answer = await answerRpc(body, given);
+    expect(Array.isArray(answer) ? answer[0] : answer).toMatchObject({ jsonrpc: '2.0', id, error: { code } });
     expect(given.forwarded).toEqual([]);
   });
 });

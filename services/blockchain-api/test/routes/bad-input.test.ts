@@ -110,6 +110,13 @@ describe('input that fits no schema, or no rule of the contract', () => {
     get('getChain: unknown path below', '/chain/x', 'ROUTE_NOT_FOUND', 404),
     get('listAnchors: unknown status', '/anchors?status=lost'),
     get('listAnchors: cursor', '/anchors?cursor=xyz', 'CURSOR_INVALID'),
+    get('listAnchors: a cursor below zero', `/anchors?cursor=${encode(['anchors@1', -1])}`, 'CURSOR_INVALID'),
+    get(
+      'listBlockTransactions: a cursor below zero',
+      `/blocks/latest/transactions?cursor=${encode(['block-transactions@1', -1])}`,
+      'CURSOR_INVALID',
+    ),
+    post('a leap second', { ...anchor, startedAt: '2016-12-31T23:59:60Z' }, 'ANCHOR_INVALID', 422),
     get('getAnchor: no session id', '/anchors/1'),
     get('getAnchor: not there', `/anchors/${randomUUID()}`, 'ANCHOR_NOT_FOUND', 404),
     get('getAnchorProof: no session id', '/anchors/1/proof'),
