@@ -11,6 +11,7 @@
  * - Fail-stop: the outcome of a rejected write is unknown (it may be there after a reopen). From then on every write
  *   is refused with STORE_FAILED until the store is closed and opened anew; reads go on. `failure` says why.
  * - Snapshot: `range` and `snapshot()` see the store as it was when they were called, whatever is written meanwhile.
+ * - Closed: after `close` everything is refused with STORE_CLOSED, a range that runs as well.
  * - Exclusive: one process opens a folder at a time; a second one is refused with STORE_LOCKED.
  */
 export interface KeyValueReader {

@@ -73,17 +73,38 @@ class LevelReader implements KeyValueReader {
   }
 
   async find(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#snapshot ? this.db.get(key, { snapshot: this.#snapshot }) : this.db.get(key);
+    try {
+      return await (this.#snapshot ? this.db.get(key, { snapshot: this.#snapshot }) : this.db.get(key));
+    } catch (error) {
+      throw readError(error);
+    }
   }
 
   findSync(key: Uint8Array): Uint8Array | undefined {
-    return this.#snapshot ? this.db.getSync(key, { snapshot: this.#snapshot }) : this.db.getSync(key);
+    try {
+      return this.#snapshot ? this.db.getSync(key, { snapshot: this.#snapshot }) : this.db.getSync(key);
+    } catch (error) {
+      throw readError(error);
+    }
   }
 
   range(options: RangeOptions = {}): AsyncIterableIterator<[Uint8Array, Uint8Array]> {
-    const iterator = this.db.iterator(this.#snapshot ? { ...options, snapshot: this.#snapshot } : { ...options });
-    return iterate(iterator);
+    try {
+      return iterate(this.db.iterator(this.#snapshot ? { ...options, snapshot: this.#snapshot } : { ...options }));
+    } catch (error) {
+      throw readError(error);
+    }
   }
+}
+
+/** A read that meets a store being closed is told so in a code of ours. */
+function readError(error: unknown): unknown {
+  const isClosed = error instanceof Error && 'code' in error && /^LEVEL_[A-Z]+_NOT_OPEN$/.test(String(error.code));
+  return isClosed ? closedError(error) : error;
+}
+
+function closedError(cause?: unknown): AppError {
+  return new AppError('STORE_CLOSED', 'The store is closed; try again', { status: 503, retryAfterSec: 1, cause });
 }
 
 /** The iterator takes its snapshot when it is made, so it is made by the caller, before the first `next`. */
@@ -94,6 +115,8 @@ async function* iterate(iterator: LevelIterator): AsyncGenerator<[Uint8Array, Ui
       if (entries.length === 0) return undefined;
       yield* entries;
     }
+  } catch (error) {
+    throw readError(error);
   } finally {
     await iterator.close();
   }
@@ -116,6 +139,7 @@ class LevelStore extends LevelReader implements KeyValueStore {
 
   write(batch: Batch, options: WriteOptions): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
+    if (this.db.status !== 'open') return Promise.reject(closedError());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ batch, sync: options.sync, resolve, reject });
     this.#writing ??= this.#writeAll();

@@ -134,6 +134,20 @@ export function keyValueStoreContract(
       expect(text(await store.get(bytes('a')))).toBe('1');
     });
 
+    test('a closed store refuses with its own code, also in the middle of a range', async () => {
+      await put(store, Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`k${index}`, 'x'.repeat(1000)])));
+      const range = store.range();
+      await range.next();
+      await store.close();
+      const closed = { code: 'STORE_CLOSED', status: 503 };
+      await expect(keysOf(range)).rejects.toMatchObject(closed);
+      await expect(store.find(bytes('a'))).rejects.toMatchObject(closed);
+      expect(() => store.findSync(bytes('a'))).toThrow(expect.objectContaining(closed));
+      expect(() => store.range()).toThrow(expect.objectContaining(closed));
+      await expect(put(store, { a: '1' })).rejects.toMatchObject(closed);
+      expect(store.failure).toBeUndefined();
+    });
+
     test('a second opener is refused while the first has it', async () => {
       await expect(backend.open(location)).rejects.toMatchObject({ code: 'STORE_LOCKED' });
     });
