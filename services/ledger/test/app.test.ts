@@ -244,13 +244,29 @@ describe('reading', () => {
       const response: LightMyRequestResponse = await ledger.app.inject(url);
       const { items, next }: { items: Appended[]; next?: string } = response.json();
       seen.push(...items.map((item) => item.leafIndex));
+      const [, link] = /^<(.*)>; rel="next"$/.exec(String(response.headers.link)) ?? [];
       url = next && `/entries?limit=50&cursor=${next}`;
-      expect(response.headers.link).toBe(url && `<${url}>; rel="next"`);
+      // It leads on from whatever path the list was asked under.
+      expect(link && URL.parse(link, 'http://gateway/api/v1/ledger/entries?from=1')?.href).toBe(
+        url && `http://gateway/api/v1/ledger${url}`,
+      );
     }
     expect(seen).toEqual(Array.from({ length: ledger.host.log.treeSize }, (_, index) => index));
     const middle = await ledger.app.inject('/entries?from=5&limit=2');
     expect(middle.json<{ items: Appended[] }>().items.map((item) => item.leafIndex)).toEqual([5, 6]);
     expect((await ledger.app.inject('/entries?from=999999')).json()).toEqual({ items: [] });
+  });
+
+  test('a cursor nobody gave out is refused, also one below zero', async () => {
+    for (const fields of [
+      ['ledger.entries@1', -5],
+      ['ledger.entries@1', 2 ** 53],
+      ['blocks@1', 1],
+    ]) {
+      const cursor = Buffer.from(JSON.stringify(fields)).toString('base64url');
+      const response = await ledger.app.inject(`/entries?cursor=${cursor}`);
+      expect(response.json()).toMatchObject({ status: 400, code: 'CURSOR_INVALID' });
+    }
   });
 
   test('of entries that are the same, the first is found by hash', async () => {

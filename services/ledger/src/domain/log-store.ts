@@ -36,6 +36,8 @@ export interface LogStore extends AsyncDisposable {
   readTileRoots(level: number, first: number, count: number): Promise<Uint8Array[]>;
   /** Indexes of entries whose leaf hash may be this one, ascending: the caller compares. */
   findLeafIndexes(leafHash: Uint8Array): AsyncIterable<number>;
+  /** Whether the entry at this index is found by this leaf hash. */
+  isIndexed(leafHash: Uint8Array, leafIndex: number): boolean;
   findKeyed(key: Uint8Array): KeyedAppend | undefined;
 }
 

@@ -42,8 +42,8 @@ export type LogParts = {
 type Work = {
   readonly entries: readonly Uint8Array[];
   readonly leafHashes: readonly Uint8Array[];
-  readonly key: Uint8Array | undefined;
-  readonly fingerprint: Uint8Array;
+  /** The key it was asked for under, and what was asked for. */
+  readonly once?: { readonly key: Uint8Array; readonly fingerprint: Uint8Array };
 };
 
 const queueMax = 4096;
@@ -119,37 +119,36 @@ export class Log implements AsyncDisposable {
    * again answer the same indexes, for ever. Throws IDEMPOTENCY_KEY_INVALID, IDEMPOTENCY_KEY_REUSED,
    * IDEMPOTENCY_IN_FLIGHT, and what the commit loop refuses with.
    */
-  async append(request: AppendRequest): Promise<Appended> {
-    const leafHashes = request.entries.map(leafHash);
-    const fingerprint = sha256(Buffer.concat(leafHashes));
-    const key = request.key && idempotencyKey(request.key);
-    if (key === undefined) {
-      const work = { entries: request.entries, leafHashes, key, fingerprint };
-      return { firstIndex: await this.#loop.submit(work), leafHashes };
-    }
-    const known = this.#parts.store.findKeyed(key);
-    if (known) {
-      refuseOther(known.fingerprint, fingerprint);
-      return { firstIndex: known.firstIndex, leafHashes };
-    }
-    return {
-      firstIndex: await this.#appendKeyed({ entries: request.entries, leafHashes, key, fingerprint }),
-      leafHashes,
-    };
+  async append({ entries, key }: AppendRequest): Promise<Appended> {
+    const leafHashes = entries.map(leafHash);
+    const work = { entries, leafHashes };
+    const firstIndex = key === undefined ? await this.#loop.submit(work) : await this.#appendOnce(work, key);
+    return { firstIndex, leafHashes };
   }
 
-  async #appendKeyed(work: Work & { key: Uint8Array }): Promise<number> {
-    const name = Buffer.from(work.key).toString('latin1');
+  /**
+   * What is in flight is looked at first: the store may show a commit a moment before this log has taken it for
+   * durable, and until then nothing can be said of it.
+   */
+  async #appendOnce(work: Work, { subject, text }: NonNullable<AppendRequest['key']>): Promise<number> {
+    const key = idempotencyKey(subject, text);
+    const fingerprint = sha256(Buffer.concat(work.leafHashes));
+    const name = Buffer.from(key).toString('latin1');
     const running = this.#inFlight.get(name);
     if (running) {
-      refuseOther(running, work.fingerprint);
+      refuseOther(running, fingerprint);
       throw ledgerError('IDEMPOTENCY_IN_FLIGHT', 'The first append with this Idempotency-Key is still in work', {
         retryAfterSec: 1,
       });
     }
-    this.#inFlight.set(name, work.fingerprint);
+    const known = this.#parts.store.findKeyed(key);
+    if (known) {
+      refuseOther(known.fingerprint, fingerprint);
+      return known.firstIndex;
+    }
+    this.#inFlight.set(name, fingerprint);
     try {
-      return await this.#loop.submit(work);
+      return await this.#loop.submit({ ...work, once: { key, fingerprint } });
     } finally {
       this.#inFlight.delete(name);
     }
@@ -181,14 +180,21 @@ export class Log implements AsyncDisposable {
       tile: (level: number, index: number, hashes: Uint8Array) => void tiles.push({ level, index, hashes }),
       tileRoot: (level: number, index: number, hash: Uint8Array) => void tileRoots.push({ level, index, hash }),
     };
-    const firstIndexes = works.map(({ entries, leafHashes, key, fingerprint }) => {
+    const entries: Uint8Array[] = [];
+    const leafHashes: Uint8Array[] = [];
+    const firstIndexes = works.map((work) => {
       const first = tree.treeSize;
-      for (const hash of leafHashes) tree.append(hash, sink);
-      if (key) keyed.push({ key, append: { fingerprint, firstIndex: first, count: entries.length } });
+      for (const entry of work.entries) entries.push(entry);
+      for (const hash of work.leafHashes) {
+        tree.append(hash, sink);
+        leafHashes.push(hash);
+      }
+      if (work.once) {
+        const { key, fingerprint } = work.once;
+        keyed.push({ key, append: { fingerprint, firstIndex: first, count: work.entries.length } });
+      }
       return first;
     });
-    const entries = works.flatMap((work) => work.entries);
-    const leafHashes = works.flatMap((work) => work.leafHashes);
     const commit = { firstIndex, entries, leafHashes, tiles, tileRoots, keyed, range: tree.range };
     return { commit, firstIndexes };
   }
@@ -245,11 +251,11 @@ export class Log implements AsyncDisposable {
 }
 
 /** Keys are kept as 16 bytes of a digest of subject and key: one subject's keys mean nothing to another. */
-function idempotencyKey(key: { subject: string; text: string }): Uint8Array {
-  if (!keyPattern.test(key.text)) {
+function idempotencyKey(subject: string, text: string): Uint8Array {
+  if (!keyPattern.test(text)) {
     throw ledgerError('IDEMPOTENCY_KEY_INVALID', 'An Idempotency-Key is 1 to 255 visible ASCII characters');
   }
-  return sha256(Buffer.from(`${key.subject}\0${key.text}`, 'utf8')).subarray(0, 16);
+  return sha256(Buffer.from(`${subject}\0${text}`, 'utf8')).subarray(0, 16);
 }
 
 function refuseOther(first: Uint8Array, now: Uint8Array): void {

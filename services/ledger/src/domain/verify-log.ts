@@ -63,15 +63,10 @@ class Rebuilt {
     for (const [offset, entry] of entries.entries()) {
       const hash = leafHash(entry);
       appendLeafHash(this.#range, hash, (level, index, node) => this.#addNode(level, index, node));
-      if (!(await this.#isIndexed(hash, first + offset))) {
+      if (!this.#log.store.isIndexed(hash, first + offset)) {
         this.#report(`entry ${first + offset} is not found by its hash`);
       }
     }
-  }
-
-  async #isIndexed(hash: Uint8Array, leafIndex: number): Promise<boolean> {
-    for await (const found of this.#log.store.findLeafIndexes(hash)) if (found === leafIndex) return true;
-    return false;
   }
 
   #addNode(treeLevel: number, index: number, hash: Uint8Array): void {

@@ -29,7 +29,7 @@ export async function entryRoutes(app: FastifyInstance, { host }: { host: LogHos
       const entries = body.entries.map((text, index) => requireEntry(parseEntry(text, `/${index}`)));
       return { items: await append(host.log, entries, query.receipt === 1, identity, request) };
     },
-    listEntries: async ({ query, request, reply }) => {
+    listEntries: async ({ query, reply }) => {
       const { log } = host;
       const from = query.cursor === undefined ? (query.from ?? 0) : cursors.decode(query.cursor)[0];
       const count = Math.max(0, Math.min(query.limit ?? 50, log.treeSize - from));
@@ -37,7 +37,8 @@ export async function entryRoutes(app: FastifyInstance, { host }: { host: LogHos
       const items = entries.map((entry, offset) => view(from + offset, entry));
       if (from + count >= log.treeSize) return { items };
       const next = cursors.encode([from + count]);
-      reply.header('link', `<${request.routeOptions.url}?limit=${query.limit ?? 50}&cursor=${next}>; rel="next"`);
+      // Relative to whatever path it was asked under: the gateway's is not the service's.
+      reply.header('link', `<?limit=${query.limit ?? 50}&cursor=${next}>; rel="next"`);
       return { items, next };
     },
     getEntry: async ({ params, reply }) => {

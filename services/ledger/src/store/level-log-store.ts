@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { encodeCompactRange, parseCompactRange } from '@lucid/common/formats/compact-range';
-import { parseEntryBundle } from '@lucid/common/formats/tiles';
 import { type Batch, createBatch, type KeyValueStore } from '@lucid/common/storage/kv';
 import { concatKey, parseUint64be, prefixRange, uint64be } from '@lucid/common/storage/prefix';
 import type { KeyedAppend, LogCommit, LogStore, TreeState } from '../domain/log-store.ts';
@@ -27,8 +26,7 @@ const tilePrefix = (level: number): Uint8Array => Uint8Array.of(0x80 + level);
 
 const stateVersion = 1;
 const leafHashBytes = 8;
-/** A commit's entries: bounded by the commit loop, not by the format. */
-const entriesPerRecordMax = 1_000_000;
+const sizeBytes = 2;
 
 export class LevelLogStore implements LogStore {
   readonly #store: KeyValueStore;
@@ -64,8 +62,7 @@ export class LevelLogStore implements LogStore {
     const range = { gte: await this.#recordKeyOf(first), lt: concatKey(recordPrefix, end) };
     for await (const [key, value] of this.#store.range(range)) {
       const start = parseUint64be(key, recordPrefix.length);
-      const record = parseEntryBundle(value, entriesPerRecordMax);
-      for (const entry of record.slice(Math.max(0, first - start), end - start)) entries.push(entry);
+      sliceRecord(value, Math.max(0, first - start), end - start, entries);
     }
     assert.equal(entries.length, count, `entries ${first} to ${end} are stored`);
     return entries;
@@ -96,6 +93,10 @@ export class LevelLogStore implements LogStore {
     for await (const [key] of this.#store.range(range)) yield parseUint64be(key, key.length - 8);
   }
 
+  isIndexed(leafHash: Uint8Array, leafIndex: number): boolean {
+    return this.#store.findSync(leafKey(leafHash, leafIndex)) !== undefined;
+  }
+
   findKeyed(key: Uint8Array): KeyedAppend | undefined {
     const value = this.#store.findSync(concatKey(keyedPrefix, key));
     if (!value) return undefined;
@@ -113,7 +114,7 @@ export class LevelLogStore implements LogStore {
 
 /** The entries as a bundle of any number of them, in one allocation. */
 function encodeRecord(entries: readonly Uint8Array[]): Uint8Array {
-  const record = Buffer.allocUnsafe(entries.reduce((size, entry) => size + 2 + entry.length, 0));
+  const record = Buffer.allocUnsafe(entries.reduce((size, entry) => size + sizeBytes + entry.length, 0));
   let offset = 0;
   for (const entry of entries) {
     offset = record.writeUInt16BE(entry.length, offset);
@@ -121,6 +122,21 @@ function encodeRecord(entries: readonly Uint8Array[]): Uint8Array {
     offset += entry.length;
   }
   return record;
+}
+
+/**
+ * Adds entries [from, to) of a record, as far as it goes, to `entries`. The others are stepped over: one entry of a
+ * record of tens of thousands costs no more than finding it.
+ */
+function sliceRecord(record: Uint8Array, from: number, to: number, entries: Uint8Array[]): void {
+  const view = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+  let offset = 0;
+  for (let index = 0; index < to && offset < view.length; index += 1) {
+    const end = offset + sizeBytes + view.readUInt16BE(offset);
+    assert.ok(end <= view.length, 'a record is stored whole');
+    if (index >= from) entries.push(record.subarray(offset + sizeBytes, end));
+    offset = end;
+  }
 }
 
 function leafKey(leafHash: Uint8Array, leafIndex: number): Uint8Array {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parseCheckpoint } from '@lucid/common/formats/checkpoint';
@@ -58,7 +59,9 @@ class PublishedFile implements PublishedStore {
   }
 
   async write(note: string): Promise<void> {
-    await this.#file.write(encodeSlot(note), 0, slotBytes, this.#nextSlot * slotBytes);
+    const { bytesWritten } = await this.#file.write(encodeSlot(note), 0, slotBytes, this.#nextSlot * slotBytes);
+    // A disk that is full takes a part and calls it a success.
+    assert.equal(bytesWritten, slotBytes, 'a checkpoint is written whole');
     await this.#file.datasync();
     this.#nextSlot = 1 - this.#nextSlot;
   }

@@ -12,6 +12,7 @@ import type { Log, PublishedCheckpoint } from '../../src/domain/log.ts';
 import { consistencyProof, encodeReceipt, rootAt } from '../../src/domain/proofs.ts';
 import { verifyLog } from '../../src/domain/verify-log.ts';
 import { type Fault, FaultyStore } from '../support/faulty-store.ts';
+import { LateStore } from '../support/late-store.ts';
 
 const key = createTestLogKey();
 const verifiers = [parseVerifierKey(key.verifierKey)];
@@ -59,6 +60,12 @@ describe('Log', () => {
       await verifyTlogProof(receipt, leafHash(entry(`e${leafIndex}`)), verifiers);
     }
     expect(await verifyLog(log)).toMatchObject({ isValid: true, treeSize: 1000, tileCount: 3, problems: [] });
+  });
+
+  test('the whole of a log of one entry over and over is verified in one pass', async () => {
+    await log.append({ entries: Array.from({ length: 10_000 }, () => entry('again')) });
+    await log.publishedFor(10_000);
+    expect(await verifyLog(log)).toMatchObject({ isValid: true, treeSize: 10_000 });
   });
 
   test('opens again as it was, in the middle of a tile and across tiles', async () => {
@@ -156,4 +163,24 @@ describe.each<Fault>(['failed', 'failed but persisted'])('a write that %s', (fau
       await ledger[Symbol.asyncDispose]();
     },
   );
+});
+
+describe('what the store shows before the log has taken it for durable', () => {
+  test('is in flight to whoever asks for it under the same key', async () => {
+    const written = Promise.withResolvers<void>();
+    const taken = Promise.withResolvers<void>();
+    await using ledger = await openTestLedger({
+      key,
+      wrapStore: (store) => new LateStore(store, written.resolve, taken.promise),
+    });
+    const { log } = ledger.host;
+    const request = { entries: [entry('once')], key: { subject: 's', text: 'k' } };
+    const first = log.append(request);
+    await written.promise;
+    await expect(log.append(request)).rejects.toMatchObject({ code: 'IDEMPOTENCY_IN_FLIGHT' });
+    taken.resolve();
+    const { firstIndex } = await first;
+    expect(await log.append(request)).toMatchObject({ firstIndex });
+    expect(log.treeSize).toBe(1);
+  });
 });
