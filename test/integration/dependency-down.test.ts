@@ -25,7 +25,7 @@ interface Need {
   readonly method?: 'GET' | 'POST';
   readonly path: string;
   readonly body?: unknown;
-  /** `503 CODE`, any of them; the gateway's first words for a service that is away are 502 (RFC 9110 §15.6.3). */
+  /** `503 CODE`, any of them. */
   readonly answers: readonly string[];
 }
 
@@ -36,7 +36,7 @@ interface Dependency {
   readonly needs: readonly Need[];
 }
 
-const away = ['502 GATEWAY_UPSTREAM_UNREACHABLE', '503 CIRCUIT_OPEN'];
+const away = ['503 GATEWAY_UPSTREAM_UNREACHABLE', '503 CIRCUIT_OPEN'];
 const unavailable = ['503 DEPENDENCY_UNAVAILABLE'];
 const member = `0x${'11'.repeat(20)}`;
 const proposal = {

@@ -98,7 +98,7 @@ describe('an upstream that breaks off before it answers', () => {
     await using gateway = await open();
     await upstream.stop();
     const answer = await call(gateway.url);
-    expect(answer).toMatchObject({ status: 502, code: 'GATEWAY_UPSTREAM_UNREACHABLE' });
+    expect(answer).toMatchObject({ status: 503, code: 'GATEWAY_UPSTREAM_UNREACHABLE' });
     expect(answer.headers.get('retry-after')).toBe('1');
     await upstream.restart();
     expect((await call(gateway.url)).status).toBe(200);

@@ -27,7 +27,7 @@ export const gatewayErrors = {
     doc: 'The request can be read in more than one way: its path, its headers or its framing. It went nowhere.',
   },
   GATEWAY_METHOD_NOT_ALLOWED: { status: 405, doc: 'The path exists, but not with this method; see `Allow`.' },
-  GATEWAY_UPSTREAM_UNREACHABLE: { status: 502, doc: 'The service behind the path cannot be reached.' },
+  GATEWAY_UPSTREAM_UNREACHABLE: { status: 503, doc: 'The service behind the path cannot be reached.' },
   GATEWAY_UPSTREAM_FAILED: { status: 502, doc: 'The service behind the path broke off before it answered.' },
   GATEWAY_UPSTREAM_TIMEOUT: { status: 504, doc: 'The service behind the path did not answer in time.' },
   CIRCUIT_OPEN: { status: 503, doc: 'The service behind the path keeps failing; calls to it are paused.' },

@@ -99,8 +99,8 @@ const catalogue: ErrorCatalogue = { ...commonErrors, ...gatewayErrors };
 const gatewayAnswers: readonly GatewayAnswer[] = [
   gatewayAnswer('RequestAmbiguous', 'GATEWAY_REQUEST_AMBIGUOUS'),
   gatewayAnswer('RateLimited', 'RATE_LIMITED'),
-  gatewayAnswer('BadGateway', 'GATEWAY_UPSTREAM_UNREACHABLE', 'GATEWAY_UPSTREAM_FAILED'),
-  gatewayAnswer('CircuitOpen', 'CIRCUIT_OPEN'),
+  gatewayAnswer('BadGateway', 'GATEWAY_UPSTREAM_FAILED'),
+  gatewayAnswer('UpstreamUnavailable', 'GATEWAY_UPSTREAM_UNREACHABLE', 'CIRCUIT_OPEN'),
   gatewayAnswer('GatewayTimeout', 'GATEWAY_UPSTREAM_TIMEOUT'),
 ];
 
