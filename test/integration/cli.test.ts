@@ -71,8 +71,17 @@ test('register, record, seal, list, export, read back, verify, prove; then verif
 
   const files = { bundle: join(home, 'proof.json'), plain: join(home, 'plain'), chunks: join(home, 'chunks') };
   const exported = await lucid(
-    ...['session', 'export', 'latest', '--output', files.bundle, '--plain', files.plain],
-    ...['--chunk', '1', '--chunk-folder', files.chunks],
+    'session',
+    'export',
+    'latest',
+    '--output',
+    files.bundle,
+    '--plain',
+    files.plain,
+    '--chunk',
+    '1',
+    '--chunk-folder',
+    files.chunks,
   );
   expect(exported).toMatchObject({ exitCode: 0 });
   expect((await readFile(files.plain)).equals(content)).toBe(true);

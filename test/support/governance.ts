@@ -12,7 +12,7 @@ import { openGovernance } from '@lucid/governance/open';
 import { Wallet } from 'ethers';
 import { openTestChain, startTestBlockchainApi, type TestChain, type TestChainOptions } from './chain.ts';
 
-export type GovernanceClient = Client<typeof governanceApi.operations>;
+type GovernanceClient = Client<typeof governanceApi.operations>;
 
 /** The real vm, blockchain-api and governance in this process, and the people who vote. */
 export interface TestGovernance extends AsyncDisposable {

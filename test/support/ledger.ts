@@ -15,7 +15,7 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { createTestIdentity, type TestIdentity } from './identity.ts';
 
-export const testOrigin = 'ledger.test/lucid/lucid';
+const testOrigin = 'ledger.test/lucid/lucid';
 
 export type TestLedgerOptions = {
   /** A folder of an earlier ledger; a new one unless given. */

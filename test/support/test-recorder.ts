@@ -23,7 +23,7 @@ export interface TestChunk {
   readonly headers: ChunkRequestHeaders;
 }
 
-export interface ChunkRequestHeaders {
+interface ChunkRequestHeaders {
   'content-digest': string;
   'lucid-captured-at': string;
   'lucid-plain-size': string;

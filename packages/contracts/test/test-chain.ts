@@ -8,7 +8,7 @@ import { type GenesisConfig, governanceDefaults } from '../src/genesis-config.ts
 import { type ContractName, contractInterfaces, findRevert } from '../src/interfaces.ts';
 
 export const CHAIN_ID = 20_251;
-export const GENESIS_TIME = 1_800_000_000;
+const GENESIS_TIME = 1_800_000_000;
 
 export interface ChainLog {
   readonly address: string;
@@ -17,7 +17,7 @@ export interface ChainLog {
 }
 
 /** Ten accounts with known keys. */
-export const wallets: readonly Wallet[] = Array.from({ length: 10 }, (_, i) =>
+const wallets: readonly Wallet[] = Array.from({ length: 10 }, (_, i) =>
   HDNodeWallet.fromMnemonic(
     Mnemonic.fromPhrase('test test test test test test test test test test test junk'),
     `m/44'/60'/0'/0/${i}`,
