@@ -1,44 +1,23 @@
 import assert from 'node:assert/strict';
-import { contractAddresses } from '@lucid/contracts/addresses';
-import { type ContractName, contractInterfaces, describeRevert } from '@lucid/contracts/interfaces';
+import { describeRevert } from '@lucid/contracts/interfaces';
 import { toQuantity } from 'ethers';
 import type { ChainBlock, ChainLog, ChainReader, ChainReceipt, ChainWriter, SendOutcome } from '../domain/chain.ts';
 import type { MemberRecord, ParamRecord, Settings } from '../domain/model.ts';
 import { readMembers, readParams, readSettings, readViews, type View } from './contract-reads.ts';
+import { readLogs } from './event-logs.ts';
 import { type Rpc, RpcError } from './rpc.ts';
 
-/** What JSON-RPC answers for a block, a log, a receipt: the members read here. */
+/** What JSON-RPC answers for a block, a receipt: the members read here. */
 interface RpcBlock {
   readonly number: string;
   readonly hash: string;
   readonly timestamp: string;
-}
-interface RpcLog {
-  readonly address: string;
-  readonly topics: readonly string[];
-  readonly data: string;
-  readonly blockNumber: string;
-  readonly logIndex: string;
-  readonly transactionHash: string;
 }
 interface RpcReceipt {
   readonly transactionHash: string;
   readonly blockNumber: string;
   readonly status: string;
 }
-
-const { LucidGovernor, LucidParams, LucidSeats, TimelockController } = contractAddresses;
-const watched = [LucidGovernor, LucidParams, LucidSeats, TimelockController];
-/**
- * The events read: all of the governor and the parameters, which only members and decisions cause; of the others those
- * that change seats, votes or the delay. Delegating and approving without a seat is free to anybody, and says nothing.
- */
-const watchedTopics = [
-  ...topicsOf('LucidGovernor'),
-  ...topicsOf('LucidParams'),
-  ...topicsOf('LucidSeats', ['Transfer', 'DelegateVotesChanged']),
-  ...topicsOf('TimelockController', ['MinDelayChange']),
-];
 
 /** The chain by JSON-RPC of blockchain-api. */
 export class ChainClient implements ChainReader, ChainWriter {
@@ -67,17 +46,8 @@ export class ChainClient implements ChainReader, ChainWriter {
     });
   }
 
-  async listLogs(from: number, to: number): Promise<ChainLog[]> {
-    const topics = [watchedTopics];
-    const filter = { address: watched, topics, fromBlock: toQuantity(from), toBlock: toQuantity(to) };
-    try {
-      const logs = (await this.#rpc.call('eth_getLogs', [filter])) as RpcLog[];
-      return logs.map((log) => ({ ...log, blockNumber: Number(log.blockNumber), logIndex: Number(log.logIndex) }));
-    } catch (error) {
-      if (!(error instanceof RpcError) || !error.isOverLimit || from === to) throw error;
-      const middle = Math.floor((from + to) / 2);
-      return [...(await this.listLogs(from, middle)), ...(await this.listLogs(middle + 1, to))];
-    }
+  listLogs(from: number, to: number): Promise<ChainLog[]> {
+    return readLogs(this.#rpc, from, to);
   }
 
   getSettings(block: number): Promise<Settings> {
@@ -155,14 +125,6 @@ function toOutcome(message: string): SendOutcome {
 
 function describeRefusal({ rpcData, message }: RpcError): string {
   return (typeof rpcData === 'string' ? describeRevert(rpcData) : undefined) ?? message;
-}
-
-function topicsOf(contract: ContractName, names?: readonly string[]): string[] {
-  const topics: string[] = [];
-  contractInterfaces[contract].forEachEvent(({ name, topicHash }) => {
-    if (names === undefined || names.includes(name)) topics.push(topicHash);
-  });
-  return topics;
 }
 
 function toBlock({ number, hash, timestamp }: RpcBlock): ChainBlock {
