@@ -2,6 +2,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig, type Environment, loadConfig, type Secret } from '@lucid/common/runtime/config';
 
+/** This machine's own platform, where no other is named. */
+export const defaultGatewayUrl = 'http://127.0.0.1:8082';
+
 /** Everything the environment decides about the command. */
 export const configSchema = defineConfig({
   gatewayUrl: { name: 'LUCID_GATEWAY_URL', type: 'url', optional: true, doc: 'The platform’s gateway, as `--gateway`' },

@@ -1,10 +1,11 @@
 import { createLucidClient, type IdentityClient, type LucidClient } from '@lucid/client/lucid-client';
 import { createTokenSource, type Tokens } from '@lucid/client/token-source';
+import { AppError, isAppError } from '@lucid/common/errors';
+import { ApiError } from '@lucid/common/http/client';
+import { defaultGatewayUrl } from './config.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { CredentialStore, type Credentials } from './credentials.ts';
 import { cliError } from './errors.ts';
-
-export const defaultGatewayUrl = 'http://127.0.0.1:8082';
 
 /** A platform, and who speaks to it. */
 export interface Connection {
@@ -19,6 +20,14 @@ export async function gatewayUrlOf({ config }: CliContext, options: GlobalOption
   const named = options.gateway ?? config.gatewayUrl;
   if (named !== undefined) return parseGateway(named);
   return (await new CredentialStore(config.configFolder).find())?.gatewayUrl ?? defaultGatewayUrl;
+}
+
+/** A failure to get an answer at all, with the address that was asked; any other error as it is. */
+export async function nameGateway(context: CliContext, options: GlobalOptions, error: unknown): Promise<unknown> {
+  const isUnanswered = isAppError(error) && !(error instanceof ApiError) && error.code.startsWith('UPSTREAM_');
+  if (!isUnanswered) return error;
+  const detail = `${error.message.replace(/\.$/, '')}, asked at ${await gatewayUrlOf(context, options)}.`;
+  return new AppError(error.code, detail, { status: error.status, data: error.data, cause: error });
 }
 
 function parseGateway(text: string): string {

@@ -68,6 +68,11 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
     .join('');
 }
 
+/** A number of things for people: `1 chunk`, `2 chunks`. */
+export function formatCount(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 /** Bytes for people: `12.3 MB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

@@ -5,6 +5,7 @@ import { govCommands } from './commands/gov-commands.ts';
 import { ledgerCommands } from './commands/ledger-commands.ts';
 import { sessionCommands } from './commands/session-commands.ts';
 import { signInCommands } from './commands/sign-in-commands.ts';
+import { defaultGatewayUrl } from './config.ts';
 import type { CliContext } from './context.ts';
 import { cliError, type ExitCode, exitCodes } from './errors.ts';
 import { createOutput, formatError } from './output.ts';
@@ -23,8 +24,13 @@ export async function runProgram(context: CliContext, argv: readonly string[]): 
       all.pop(); // the command's own options, which are among those below
       const options = command.optsWithGlobals();
       const { run } = await load();
-      exitCode =
-        (await run(context, createOutput(context, options), options as never, ...(all as string[]))) ?? exitCode;
+      try {
+        exitCode =
+          (await run(context, createOutput(context, options), options as never, ...(all as string[]))) ?? exitCode;
+      } catch (error) {
+        const { nameGateway } = await import('./connection.ts');
+        throw await nameGateway(context, options, error);
+      }
     };
   const program = createProgram(context, lazily, argv.includes('--json'));
   try {
@@ -43,7 +49,10 @@ function createProgram({ stdout, stderr }: CliContext, lazily: Lazily, isJson: b
     .version(version)
     .option('--json', 'print the result as JSON, errors too')
     .option('--quiet', 'no progress and no remarks')
-    .option('--gateway <url>', 'the platform’s gateway (LUCID_GATEWAY_URL, else where you are signed in)')
+    .option(
+      '--gateway <url>',
+      `the platform’s gateway (LUCID_GATEWAY_URL, else where you are signed in, else ${defaultGatewayUrl})`,
+    )
     .exitOverride()
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .configureOutput({
@@ -55,7 +64,7 @@ function createProgram({ stdout, stderr }: CliContext, lazily: Lazily, isJson: b
     .addHelpText(
       'after',
       '\nStart: lucid login --setup-code CODE --username me, then lucid session record FILE --seal, lucid session export latest.\n' +
-        'Exit codes: 0 done, 1 refused, 2 usage, 3 local file or key, 4 not allowed, 5 not reachable, 6 proof does not hold.',
+        'Exit codes: 0 done, 1 refused, 2 usage, 3 local file or key, 4 not allowed, 5 not reachable, 6 proof does not hold,\n130 stopped.',
     );
   for (const add of [signInCommands, sessionCommands, ledgerCommands, chainCommands, govCommands]) add(program, lazily);
   return program;

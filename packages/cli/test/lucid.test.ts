@@ -57,12 +57,19 @@ describe.concurrent('errors say what is wrong and what to do, with their exit co
     ['two sources', async () => ['session', 'record', 'a', '--command', 'b'], 2, /not both/],
     ['nothing to propose', async () => ['gov', 'propose', '--wallet', 'x', '--title', 't'], 2, /--set KEY=VALUE/],
     ['a vote that is none', async () => ['gov', 'vote', '1', 'yes', '--wallet', 'x'], 2, /for, against or abstain/],
+    [
+      'a proposal that is none',
+      async () => ['gov', 'proposals', 'x'],
+      2,
+      /not a proposal id; lucid gov proposals lists/,
+    ],
+    ['a state that is none', async () => ['gov', 'proposals', '--state', 'x'], 2, /Allowed choices are pending/],
     ['not signed in', async () => ['session', 'list'], 4, /not signed in.*NOT_SIGNED_IN[^]*hint: Sign in: lucid login/],
     [
       'nobody there',
       async () => ['chain', 'status', '--gateway', nowhere],
       5,
-      /UPSTREAM_UNREACHABLE[^]*hint: Is the platform/,
+      /cannot be reached, asked at http:\/\/127\.0\.0\.1:9\.[^]*UPSTREAM_UNREACHABLE[^]*hint: Is the platform/,
     ],
     ['no trust file', async () => ['verify', 'x'], 3, /TRUST_MISSING[^]*hint: Say which log you trust/],
     [
@@ -84,7 +91,7 @@ describe.concurrent('errors say what is wrong and what to do, with their exit co
       'a key file that is none',
       async () => ['login', '--wallet', await file('key', 'hello')],
       3,
-      /0x and 64 hex digits/,
+      /0x and 64 hex digits\. Name the file of a wallet/,
     ],
   ];
   test.each(cases)('%s', async (_name, args, code, text) => {

@@ -7,6 +7,7 @@ import { isTransient } from './recorder/retry.ts';
 export interface WaitOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Told of each new state, and of what it stands still for. */
   readonly onState?: (session: Session) => void;
 }
 
@@ -26,11 +27,13 @@ export async function waitForState(
   let last: Session | undefined;
   for (let waitMs = 50; ; waitMs = Math.min(1000, waitMs * 1.5)) {
     const session = await findSession(sessions, sessionId);
-    if (session !== undefined && session.state !== last?.state) onState?.(session);
+    const isNews = session?.state !== last?.state || session?.problem?.code !== last?.problem?.code;
+    if (session !== undefined && isNews) onState?.(session);
     last = session ?? last;
     if (session !== undefined && states.indexOf(session.state) >= states.indexOf(state)) return session;
     if (performance.now() > until) {
-      const stand = last === undefined ? 'the platform does not answer' : `it is ${last.state}`;
+      const why = last?.problem === undefined ? '' : ` (${last.problem.detail})`;
+      const stand = last === undefined ? 'the platform does not answer' : `it is ${last.state}${why}`;
       throw new AppError('SESSION_WAIT_TIMEOUT', `The session is not ${state} yet: ${stand}.`, {
         status: 504,
         data: { state: last?.state, problem: last?.problem },

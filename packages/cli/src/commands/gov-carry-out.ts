@@ -5,7 +5,7 @@ import { isAppError } from '@lucid/common/errors';
 import type { Run } from '../command.ts';
 import { connectSignedIn } from '../connection.ts';
 import { exitCodes } from '../errors.ts';
-import { formatProposal } from './gov-proposals.ts';
+import { formatProposal, readProposalId } from './gov-proposals.ts';
 
 interface CarryOutOptions {
   readonly timeout: number;
@@ -22,11 +22,15 @@ const underWay: readonly ProposalState[] = ['pending', 'active', 'succeeded', 'q
 
 /** Asks until the proposal is where it is to be: before its time the platform says that its state is another. */
 function carryOut(verb: 'queue' | 'execute'): Run<CarryOutOptions> {
-  return async (context, output, options, proposalId = '') => {
+  return async (context, output, options, text = '') => {
+    const proposalId = readProposalId(text);
     const { governance } = (await connectSignedIn(context, options)).client;
     const until = Date.now() + options.timeout * 1000;
     let proposal = await governance.getProposal({ params: { proposalId } });
+    let shown: ProposalState | undefined;
     while (!reached[verb].includes(proposal.state) && underWay.includes(proposal.state) && Date.now() < until) {
+      if (proposal.state !== shown) output.note(`  ${proposal.state}; waiting, ${options.timeout} s at most`);
+      shown = proposal.state;
       await ask(governance, verb, proposal);
       await delay(250);
       proposal = await governance.getProposal({ params: { proposalId } });

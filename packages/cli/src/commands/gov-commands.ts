@@ -1,5 +1,16 @@
-import type { Command } from 'commander';
+import type { ProposalState } from '@lucid/common/apis/governance-schemas';
+import { type Command, Option } from 'commander';
 import { gather, type Lazily, wholeNumber } from '../command.ts';
+
+const proposalStates: readonly ProposalState[] = [
+  'pending',
+  'active',
+  'canceled',
+  'defeated',
+  'succeeded',
+  'queued',
+  'executed',
+];
 
 /** Governance: read by anybody; proposals and votes are signed here, with a wallet's key file. */
 export function govCommands(program: Command, lazily: Lazily): void {
@@ -17,7 +28,7 @@ export function govCommands(program: Command, lazily: Lazily): void {
     .command('proposals')
     .description('list proposals, newest first, or show one with its votes')
     .argument('[proposal]', 'its id')
-    .option('--state <state>', 'only those in this state')
+    .addOption(new Option('--state <state>', 'only those in this state').choices(proposalStates))
     .action(lazily(() => import('./gov-proposals.ts')));
   gov
     .command('propose')

@@ -1,6 +1,7 @@
 import type { Proposal, ProposalState, Vote } from '@lucid/common/apis/governance-schemas';
 import type { Run } from '../command.ts';
 import { connect } from '../connection.ts';
+import { cliError } from '../errors.ts';
 import { formatFields, formatTable } from '../output.ts';
 
 interface ProposalsOptions {
@@ -16,11 +17,17 @@ export const run: Run<ProposalsOptions> = async (context, output, options, propo
     output.result(page, rows.length > 0 ? formatTable(['PROPOSAL', 'STATE', 'TITLE'], rows) : 'No proposals.');
     return;
   }
-  const params = { proposalId };
+  const params = { proposalId: readProposalId(proposalId) };
   const proposal = await governance.getProposal({ params });
   const { items: votes } = await governance.listVotes({ params, query: { limit: 200 } });
   output.result({ ...proposal, castVotes: votes }, formatProposal(proposal, votes));
 };
+
+/** A proposal's id as typed. @throws USAGE_INVALID */
+export function readProposalId(text: string): string {
+  if (/^[1-9]\d{0,77}$/.test(text)) return text;
+  throw cliError('USAGE_INVALID', `"${text}" is not a proposal id; lucid gov proposals lists them.`);
+}
 
 /** A proposal for people, with who voted. */
 export function formatProposal(proposal: Proposal, votes: readonly Vote[] = []): string {

@@ -25,7 +25,8 @@ export const run: Run<ProposeOptions> = async (context, output, options) => {
   const { client } = await connectSignedIn(context, options);
   const rawTransaction = await signProposal(client, wallet, { title: options.title, description, actions });
   const proposal = await client.governance.createProposal({ body: { rawTransaction } });
-  output.result(proposal, formatProposal(proposal));
+  const next = `\nnext      lucid gov vote ${proposal.proposalId} for --wallet FILE, from ${proposal.voteStartAt} on\n`;
+  output.result(proposal, `${formatProposal(proposal)}${next}`);
 };
 
 function readActions({ set = [], grant = [], revoke = [] }: ProposeOptions): ProposalAction[] {

@@ -5,6 +5,7 @@ import type { Run } from '../command.ts';
 import { connectSignedIn } from '../connection.ts';
 import { cliError, exitCodes } from '../errors.ts';
 import { openWallet } from '../governance-wallet.ts';
+import { readProposalId } from './gov-proposals.ts';
 
 interface VoteOptions {
   readonly wallet: string;
@@ -17,7 +18,7 @@ const supports: readonly string[] = ['for', 'against', 'abstain'];
 /** Signs a ballot (EIP-712), made here, and hands it to the platform, which carries it to the chain. */
 export const run: Run<VoteOptions> = async (context, output, options, proposalId = '', choice = '') => {
   if (!supports.includes(choice)) throw cliError('USAGE_INVALID', 'Vote for, against or abstain.');
-  if (!/^[1-9]\d{0,77}$/.test(proposalId)) throw cliError('USAGE_INVALID', `"${proposalId}" is not a proposal id.`);
+  readProposalId(proposalId);
   const support = choice as VoteSupport;
   const { reason = '', timeout } = options;
   const wallet = await openWallet(options.wallet);
@@ -46,5 +47,5 @@ function isSettled({ status }: RelayStatus): boolean {
 function describe({ status, reason, transactionHash }: RelayStatus, support: VoteSupport): string {
   if (status === 'done') return `Voted ${support}, in transaction ${transactionHash}.`;
   if (status === 'refused') return `The contracts refused the vote: ${reason}.`;
-  return 'The vote is safe with the platform, but not on the chain yet.';
+  return 'The vote is safe with the platform, but not on the chain yet; lucid gov proposals ID shows it once it counts.';
 }

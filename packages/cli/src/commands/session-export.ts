@@ -46,7 +46,7 @@ export const run: Run<ExportOptions> = async (context, output, options, name = '
     formatFields([
       ['bundle', `${file} (${formatBytes(bundle.length)})`],
       ...chunkFiles.map((path) => ['chunk', path] as const),
-      ['content', options.plain],
+      ['content', options.plain === undefined ? undefined : resolve(options.plain)],
       ['next', `lucid verify ${file}`],
     ]),
   );

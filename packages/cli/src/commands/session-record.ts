@@ -9,7 +9,7 @@ import type { Run } from '../command.ts';
 import { connectSignedIn } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { cliError } from '../errors.ts';
-import { formatBytes, formatFields, type Output } from '../output.ts';
+import { formatBytes, formatCount, formatFields, type Output } from '../output.ts';
 import { inspectFile, readFileSource, readUntil } from '../recording/file-source.ts';
 import { showProgress } from '../recording/progress.ts';
 import {
@@ -128,7 +128,7 @@ async function record(
   const bytes = openSource(context, output, options, { recording, journal, signal }, (found) => {
     end = found;
   });
-  using progress = await showProgress(context, output, source.kind === 'file' ? source.size : undefined);
+  using progress = await showProgress(context, output, source);
   const recorderOptions: RecorderOptions = {
     sessions: client.sessions,
     journal,
@@ -136,7 +136,8 @@ async function record(
     // A live source ends at the signal, and what it gave is still sent; a file is left where it is.
     ...(source.kind === 'file' || options.resume !== undefined ? { signal } : { flushAfterMs }),
     ...(options.giveUpAfter === undefined ? {} : { giveUpAfterMs: options.giveUpAfter * 1000 }),
-    onProgress: source.kind === 'terminal' ? () => undefined : progress.update,
+    onProgress: progress.update,
+    onRetry: progress.waiting,
   };
   try {
     await recordStream(bytes, recorderOptions);
@@ -199,7 +200,7 @@ function describe(result: {
     ['recording', result.recording],
     ['session', result.sessionId],
     ['state', result.state],
-    ['recorded', `${formatBytes(result.plainBytes)} in ${result.chunkCount} chunks`],
+    ['recorded', `${formatBytes(result.plainBytes)} in ${formatCount(result.chunkCount, 'chunk')}`],
     ['command', result.commandExitCode === undefined ? undefined : `ended with status ${result.commandExitCode}`],
     ['next', next],
   ]);

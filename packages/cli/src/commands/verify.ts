@@ -4,6 +4,7 @@ import type { ProofReport } from '@lucid/common/formats/verify-proof';
 import type { Run } from '../command.ts';
 import { gatewayUrlOf } from '../connection.ts';
 import { cliError, exitCodes } from '../errors.ts';
+import { formatCount } from '../output.ts';
 import { readInput, requireTrust } from '../trust.ts';
 
 interface VerifyOptions {
@@ -56,7 +57,7 @@ function formatReport({ ok, steps, anchor, manifest }: ProofReport): string {
   });
   const when = anchor ? `, anchored ${new Date(anchor.anchoredAt * 1000).toISOString()}` : '';
   const verdict = ok
-    ? `VERIFIED: session ${manifest?.sessionId}, ${manifest?.chunkCount} chunks, ended ${manifest?.endedAt}${when}`
+    ? `VERIFIED: session ${manifest?.sessionId}, ${formatCount(manifest?.chunkCount ?? 0, 'chunk')}, ended ${manifest?.endedAt}${when}`
     : 'NOT VERIFIED';
   return `${lines.join('\n')}\n\n${verdict}`;
 }

@@ -15,9 +15,9 @@ export async function inspectFile(path: string): Promise<FileSource> {
     return { kind: 'file', path: await realpath(path), size: found.size, modifiedAt: Math.floor(found.mtimeMs) };
   } catch (cause) {
     if (!(cause instanceof Error && 'errno' in cause)) throw cause;
-    throw cliError('FILE_UNREADABLE', `${path} cannot be read (${String((cause as NodeJS.ErrnoException).code)}).`, {
-      cause,
-    });
+    const { code } = cause as NodeJS.ErrnoException;
+    const detail = code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read (${String(code)}).`;
+    throw cliError('FILE_UNREADABLE', detail, { cause });
   }
 }
 

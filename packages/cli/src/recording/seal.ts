@@ -21,6 +21,6 @@ export async function sealAndFollow(
   if (timeoutMs === 0) return session;
   return await waitForState(sessions, session.sessionId, 'anchored', {
     timeoutMs,
-    onState: ({ state }) => output.note(`  ${state}`),
+    onState: ({ state, problem }) => output.note(problem ? `  ${state}; waiting: ${problem.detail}` : `  ${state}`),
   });
 }

@@ -28,6 +28,8 @@ const walletFiles = {
 
 const genesisFile = 'genesis.json';
 
+const restore = 'Restore it from a backup, or move it away to have a new one made.';
+
 type KeyName = keyof typeof ed25519Files | keyof typeof walletFiles;
 
 /** Where a platform's keys are, and what they say in public. */
@@ -69,7 +71,7 @@ export async function ensurePlatformKeys(folder: string, options: GenesisOptions
 export async function readWalletKey(path: string): Promise<string> {
   const text = await findPrivateFile(path);
   if (text === undefined) throw cliError('FILE_UNREADABLE', `There is no file ${path}.`);
-  verifyWalletKey(path, text);
+  verifyWalletKey(path, text, 'Name the file of a wallet, such as member.key in the key folder.');
   return text.trim();
 }
 
@@ -96,7 +98,6 @@ function createEd25519Pem(): string {
 }
 
 function verifyEd25519Pem(path: string, text: string): void {
-  const restore = 'Restore it from a backup, or move it away to have a new one made.';
   try {
     if (createPrivateKey(text).asymmetricKeyType === 'ed25519') return;
   } catch (cause) {
@@ -110,15 +111,14 @@ function createWalletKey(): string {
   return `0x${randomBytes(32).toString('hex')}\n`;
 }
 
-function verifyWalletKey(path: string, text: string): void {
-  const restore = 'Restore it from a backup, or move it away to have a new one made.';
+function verifyWalletKey(path: string, text: string, advice = restore): void {
   try {
     if (/^0x[0-9a-fA-F]{64}\s*$/.test(text)) {
       computeAddress(text.trim());
       return;
     }
   } catch (cause) {
-    throw cliError('KEY_FILE_INVALID', `${path} is not a key of secp256k1. ${restore}`, { cause });
+    throw cliError('KEY_FILE_INVALID', `${path} is not a key of secp256k1. ${advice}`, { cause });
   }
-  throw cliError('KEY_FILE_INVALID', `${path} is not a wallet key: 0x and 64 hex digits. ${restore}`);
+  throw cliError('KEY_FILE_INVALID', `${path} is not a wallet key: 0x and 64 hex digits. ${advice}`);
 }
