@@ -16,6 +16,7 @@ async function main(): Promise<void> {
   const config = loadConfig(configSchema, process.env);
   const logger = createLogger({ name: 'platform', level: config.logLevel });
   const dataDir = resolve(config.dataDir);
+  console.log(`Starting the nine services on the data in ${dataDir}`);
   await using platform = await startPlatform({
     dataDir,
     logger,
@@ -48,9 +49,15 @@ function untilEnded(): Promise<void> {
   return promise;
 }
 
+/** What to do about a start that failed, where the error itself does not say. */
+function adviceFor({ code }: AppError): string {
+  if (code !== 'PORT_IN_USE') return '';
+  return '\nStop that process, or give the nine services other ports: LUCID_FIRST_PORT=18080 npx -y pnpm dev';
+}
+
 main()
   .catch((error: unknown) => {
-    console.error(error instanceof AppError ? `${error.code}: ${error.message}` : error);
+    console.error(error instanceof AppError ? `${error.code}: ${error.message}${adviceFor(error)}` : error);
     process.exitCode = 1;
   })
   // The channel to the watcher would keep the process alive.

@@ -1,3 +1,4 @@
+import { defaultGatewayUrl } from '@lucid/cli/config';
 import type { ServiceName } from './ports.ts';
 
 export interface SummaryFacts {
@@ -36,17 +37,18 @@ export function formatSummary(facts: SummaryFacts): string {
     '',
     `  data             ${facts.dataDir}`,
     ...(facts.keysCreated.length > 0 ? [`  new keys         ${facts.keysCreated.join(', ')}`] : []),
-    ...setupLines(facts.setupCode),
+    ...setupLines(facts),
     '',
   ].join('\n');
 }
 
-function setupLines(setupCode: string | undefined): string[] {
+function setupLines({ setupCode, urls }: SummaryFacts): string[] {
   if (setupCode === undefined) return [];
   return [
     `  setup code       ${setupCode}`,
     '',
     'Nobody is registered yet. Make yourself the administrator, in another terminal:',
-    `  npx -y pnpm lucid login --setup-code ${setupCode} --username me`,
+    // The command looks for the gateway where it usually is.
+    `  npx -y pnpm lucid login --setup-code ${setupCode} --username me${urls.gateway === defaultGatewayUrl ? '' : ` --gateway ${urls.gateway}`}`,
   ];
 }

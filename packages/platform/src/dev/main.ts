@@ -24,7 +24,9 @@ function start(): void {
       start();
       return;
     }
-    console.error(`The platform ended (${signal ?? `exit code ${code}`}). It starts again when a source changes.`);
+    console.error(
+      `The platform ended (${signal ?? `exit code ${code}`}). It starts again when a source changes; Ctrl-C ends.`,
+    );
   });
 }
 
