@@ -180,8 +180,32 @@ function logFailure(request: FastifyRequest, appError: AppError, error: unknown)
   }
 }
 
+/** What a connection's last token was found to be. */
+interface Caller {
+  readonly authorization: string;
+  readonly identity: Identity;
+  readonly at: number;
+}
+
+/** For so long a connection that sends the same header again is believed without another look, ms. */
+const callerMs = 1000;
+
 /** Runs before the body is read: a caller who may not call costs no upload. */
 function installAccess(app: FastifyInstance, verifyToken: VerifyToken | undefined): void {
+  const callers = new WeakMap<object, Caller>();
+  const identify = (request: FastifyRequest): Promise<Identity> | Identity | undefined => {
+    const { authorization } = request.headers;
+    if (authorization === undefined) return undefined;
+    const now = Date.now();
+    const known = callers.get(request.raw.socket);
+    if (known?.authorization === authorization && now >= known.at && now - known.at < callerMs) {
+      if (now < known.identity.expiresAt) return known.identity;
+    }
+    const identity = verifyToken?.(bearerToken(authorization));
+    if (identity && !(identity instanceof Promise))
+      callers.set(request.raw.socket, { authorization, identity, at: now });
+    return identity;
+  };
   app.addHook('onRequest', (request, _reply, done) => {
     const access = request.routeOptions.config.access;
     if (access === undefined) return done(); // not found: answered as such
@@ -190,11 +214,10 @@ function installAccess(app: FastifyInstance, verifyToken: VerifyToken | undefine
       requireRole(access, identity);
     };
     try {
-      const token = bearerToken(request.headers.authorization);
-      const verified = token === undefined ? undefined : verifyToken?.(token);
-      if (verified instanceof Promise) return void verified.then(admit).then(() => done(), done);
-      if (verified) admit(verified);
-      else requirePublic(access, token);
+      const identity = identify(request);
+      if (identity instanceof Promise) return void identity.then(admit).then(() => done(), done);
+      if (identity) admit(identity);
+      else requirePublic(access, request.headers.authorization);
     } catch (error) {
       return done(error as Error);
     }
@@ -203,9 +226,9 @@ function installAccess(app: FastifyInstance, verifyToken: VerifyToken | undefine
 }
 
 /** @throws AUTH_TOKEN_MISSING, or AUTH_TOKEN_INVALID where no token can be verified */
-function requirePublic(access: Access, token: string | undefined): void {
+function requirePublic(access: Access, authorization: string | undefined): void {
   if (access === 'public') return;
-  if (token !== undefined) throw commonError('AUTH_TOKEN_INVALID', 'This service takes no tokens.');
+  if (authorization !== undefined) throw commonError('AUTH_TOKEN_INVALID', 'This service takes no tokens.');
   throw commonError('AUTH_TOKEN_MISSING', 'Send an access token as `Authorization: Bearer …`.');
 }
 
@@ -216,12 +239,9 @@ function requireRole(access: Access, identity: Identity): void {
   throw commonError('AUTH_ROLE_MISSING', `This operation needs one of the roles: ${roles}.`);
 }
 
-/** @throws AUTH_TOKEN_INVALID when there is an Authorization header that is not a bearer token (RFC 6750 §2.1). */
-export function bearerToken(header: string | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  const match = /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i.exec(header);
-  if (!match || header.length > 8192) {
-    throw commonError('AUTH_TOKEN_INVALID', 'The Authorization header is not `Bearer <token>`.');
-  }
-  return match[1];
+/** @throws AUTH_TOKEN_INVALID when the Authorization header is not a bearer token (RFC 6750 §2.1) */
+export function bearerToken(header: string): string {
+  const match = header.length > 8192 ? null : /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i.exec(header);
+  if (match?.[1] !== undefined) return match[1];
+  throw commonError('AUTH_TOKEN_INVALID', 'The Authorization header is not `Bearer <token>`.');
 }

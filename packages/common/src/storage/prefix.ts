@@ -53,9 +53,18 @@ export function prefixRange(prefix: Uint8Array): { gte: Uint8Array; lt: Uint8Arr
 
 /** A whole number as 8 bytes, big-endian: keys in numeric order. */
 export function uint64be(value: number | bigint): Uint8Array {
-  assert.ok(typeof value === 'bigint' || Number.isSafeInteger(value), 'a uint64 is a whole number');
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
+  return writeUint64be(Buffer.allocUnsafe(8), value, 0);
+}
+
+/** As `uint64be`, into bytes that are there. */
+export function writeUint64be<B extends Buffer>(bytes: B, value: number | bigint, offset: number): B {
+  if (typeof value === 'bigint') bytes.writeBigUInt64BE(value, offset);
+  else {
+    assert.ok(Number.isSafeInteger(value) && value >= 0, 'a uint64 is a whole number');
+    // In halves: a bigint on the way costs several times as much.
+    bytes.writeUInt32BE(Math.floor(value / 2 ** 32), offset);
+    bytes.writeUInt32BE(value % 2 ** 32, offset + 4);
+  }
   return bytes;
 }
 

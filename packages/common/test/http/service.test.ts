@@ -1,4 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { defineApi } from '@lucid/common/apis/api';
 import { errorFactory } from '@lucid/common/apis/error-factory';
 import { page, pageQuery, strictObject } from '@lucid/common/apis/schemas';
@@ -8,7 +10,7 @@ import { createService } from '@lucid/common/http/service';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import Type from 'typebox';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createTestIdentity } from '../../../../test/support/identity.ts';
 
 const errors = { SHELF_FULL: { status: 409, doc: 'The shelf takes no more.' } } as const;
@@ -202,6 +204,33 @@ describe('tokens', () => {
     const call = client.addBook({ body: { title: 'a', pages: 1 } });
     await expect(call).rejects.toMatchObject({ status, code });
   });
+});
+
+test('on one connection every request is who its own token says', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const sockets = new Set<unknown>();
+  const statusFor = async (token: string | undefined): Promise<number | undefined> => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const sent = request(`${baseUrl}/books`, { method: 'POST', agent, headers }).end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    sockets.add(sent.socket);
+    response.resume();
+    await once(response, 'end');
+    return response.statusCode;
+  };
+  const [admitted, other] = [await operator(), await identity.userToken({ roles: ['user'] })];
+  const shortLived = await identity.userToken({ roles: ['operator'], lifeSec: 1 });
+  // 400: admitted, and told that the body is missing.
+  for (const token of [admitted, admitted]) expect(await statusFor(token)).toBe(400);
+  expect([await statusFor(other), await statusFor(undefined), await statusFor(admitted)]).toEqual([403, 401, 400]);
+  expect(await statusFor(`${admitted}x`)).toBe(401);
+  for (let status = await statusFor(shortLived); status !== 401; status = await statusFor(shortLived)) {
+    expect(status).toBe(400);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10_000 });
+  }
+  vi.useRealTimers();
+  expect(sockets.size).toBe(1);
+  agent.destroy();
 });
 
 describe('probes and document', () => {
