@@ -19,7 +19,7 @@ const writers: ReadonlyMap<string, string> = new Map([
   ['lucid/governance@', 'governance'],
   ['lucid/audit@', 'api'],
 ]);
-const reserved = '"type":"lucid/';
+const reserved = Buffer.from('"type":"lucid/');
 
 /**
  * A proof bundle believes a block or a seal because it is in the log, so nobody but its service may put one there.

@@ -1,5 +1,5 @@
 import { ledgerApi } from '@lucid/common/apis/ledger';
-import { parseBase64, parseHex, toHex } from '@lucid/common/formats/bytes';
+import { parseBase64, parseHex } from '@lucid/common/formats/bytes';
 import { leafHash } from '@lucid/common/formats/merkle';
 import type { Identity } from '@lucid/common/http/identity';
 import { implement } from '@lucid/common/http/implement';
@@ -71,7 +71,7 @@ async function append(
 ): Promise<Appended[]> {
   for (const entry of entries) requireWriter(entry, identity);
   const { firstIndex, leafHashes } = await log.append({ entries, ...keyOf(identity.subject, request) });
-  const appended = leafHashes.map((hash, offset) => ({ leafIndex: firstIndex + offset, leafHash: toHex(hash) }));
+  const appended = leafHashes.map((hash, offset) => ({ leafIndex: firstIndex + offset, leafHash: hexOf(hash) }));
   if (!withReceipt) return appended;
   const checkpoint = await log.publishedFor(firstIndex + entries.length);
   return appended.map((item) => ({
@@ -97,6 +97,11 @@ function parseEntry(text: string, pointer: string): Uint8Array {
   }
 }
 
+/** As `toHex`, at the engine's speed. */
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+}
+
 function view(leafIndex: number, entry: Uint8Array) {
-  return { leafIndex, leafHash: toHex(leafHash(entry)), entry: Buffer.from(entry).toString('base64') };
+  return { leafIndex, leafHash: hexOf(leafHash(entry)), entry: Buffer.from(entry).toString('base64') };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { encodeCompactRange, parseCompactRange } from '@lucid/common/formats/compact-range';
 import { type Batch, createBatch, type KeyValueStore } from '@lucid/common/storage/kv';
-import { concatKey, parseUint64be, prefixRange, uint64be } from '@lucid/common/storage/prefix';
+import { concatKey, parseUint64be, prefixRange, uint64be, writeUint64be } from '@lucid/common/storage/prefix';
 import type { KeyedAppend, LogCommit, LogStore, TreeState } from '../domain/log-store.ts';
 import { startError } from '../errors.ts';
 
@@ -24,6 +24,7 @@ const leafPrefix = Uint8Array.of(0x03);
 const rootPrefix = (level: number): Uint8Array => Uint8Array.of(0x40 + level);
 const tilePrefix = (level: number): Uint8Array => Uint8Array.of(0x80 + level);
 
+const nothing = new Uint8Array();
 const stateVersion = 1;
 const leafHashBytes = 8;
 const sizeBytes = 2;
@@ -47,9 +48,8 @@ export class LevelLogStore implements LogStore {
     batch.put(concatKey(recordPrefix, commit.firstIndex), encodeRecord(commit.entries));
     for (const { level, index, hashes } of commit.tiles) batch.put(concatKey(tilePrefix(level), index), hashes);
     for (const { level, index, hash } of commit.tileRoots) batch.put(concatKey(rootPrefix(level), index), hash);
-    for (const [offset, hash] of commit.leafHashes.entries()) {
-      batch.put(leafKey(hash, commit.firstIndex + offset), new Uint8Array());
-    }
+    let leafIndex = commit.firstIndex;
+    for (const hash of commit.leafHashes) batch.put(leafKey(hash, leafIndex++), nothing);
     for (const { key, append } of commit.keyed) putKeyed(batch, key, append);
     batch.put(stateKey, concatKey(Uint8Array.of(stateVersion), encodeCompactRange(commit.range)));
     await this.#store.write(batch, { sync: true });
@@ -140,7 +140,10 @@ function sliceRecord(record: Uint8Array, from: number, to: number, entries: Uint
 }
 
 function leafKey(leafHash: Uint8Array, leafIndex: number): Uint8Array {
-  return concatKey(leafPrefix, leafHash.subarray(0, leafHashBytes), leafIndex);
+  const key = Buffer.allocUnsafe(leafPrefix.length + leafHashBytes + 8);
+  key.set(leafPrefix);
+  key.set(leafHash.subarray(0, leafHashBytes), leafPrefix.length);
+  return writeUint64be(key, leafIndex, leafPrefix.length + leafHashBytes);
 }
 
 function putKeyed(batch: Batch, key: Uint8Array, append: KeyedAppend): void {
