@@ -14,6 +14,7 @@ import { type Abi, createPublicClient, createWalletClient, defineChain, type Hex
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openTestChain, startTestBlockchainApi, type TestChain } from '../support/chain.ts';
+import { declaredFetch } from '../support/declared-errors.ts';
 
 let chain: TestChain;
 let service: RunningService;
@@ -27,6 +28,7 @@ beforeAll(async () => {
   client = createClient(blockchainApi, {
     baseUrl: service.url,
     token: () => chain.identity.serviceToken('sessions', 'blockchain-api'),
+    fetch: declaredFetch(blockchainApi, service.url),
   });
 });
 afterAll(async () => {
@@ -72,7 +74,9 @@ describe('real clients', () => {
   test('ethers deploys a contract, calls it, and decodes its revert', async () => {
     const request = new FetchRequest(`${service.url}/rpc`);
     request.setHeader('authorization', `Bearer ${token}`);
-    const provider = new JsonRpcProvider(request, undefined, { polling: true, pollingInterval: 25 });
+    // A remembered head would hide the block of the transaction, and no other block comes after it.
+    const options = { polling: true, pollingInterval: 25, cacheTimeout: -1 };
+    const provider = new JsonRpcProvider(request, undefined, options);
     const wallet = new Wallet(`0x${randomBytes(32).toString('hex')}`, provider);
     const factory = new ContractFactory(contractInterfaces.LucidAnchors, creationBytecode.LucidAnchors, wallet);
     const contract = await factory.deploy(wallet.address, [wallet.address]);

@@ -11,6 +11,7 @@ import { configSchema } from '@lucid/governance/config';
 import { openGovernance } from '@lucid/governance/open';
 import { Wallet } from 'ethers';
 import { openTestChain, startTestBlockchainApi, type TestChain, type TestChainOptions } from './chain.ts';
+import { declaredFetch } from './declared-errors.ts';
 
 type GovernanceClient = Client<typeof governanceApi.operations>;
 
@@ -77,7 +78,11 @@ export async function startTestGovernance(options: TestChainOptions = {}): Promi
   stack.defer(stop);
   await start();
   const url = `http://127.0.0.1:${port}`;
-  const client = createClient(governanceApi, { baseUrl: url, token: () => chain.identity.userToken() });
+  const client = createClient(governanceApi, {
+    baseUrl: url,
+    token: () => chain.identity.userToken(),
+    fetch: declaredFetch(governanceApi, url),
+  });
   const resources = stack.move();
   return {
     chain,

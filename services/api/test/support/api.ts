@@ -11,6 +11,7 @@ import { type Environment, loadConfig } from '@lucid/common/runtime/config';
 import { createLogger } from '@lucid/common/runtime/logger';
 import { startService } from '@lucid/common/runtime/run';
 import { type BaseWallet, Wallet } from 'ethers';
+import { declaredFetch } from '../../../../test/support/declared-errors.ts';
 import { configSchema } from '../../src/config.ts';
 import { openApi } from '../../src/open.ts';
 
@@ -63,6 +64,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     createClient(identityApi, {
       baseUrl: running.url,
       attemptsMax: 1,
+      fetch: declaredFetch(identityApi, running.url),
       ...(token === undefined ? {} : { token: () => token }),
     });
   const servicePrivate = createPrivateKey(servicePem);
