@@ -18,6 +18,7 @@ import { openRelayStore } from '../src/store/relay-store.ts';
 
 export interface TestApp extends AsyncDisposable {
   readonly app: FastifyInstance;
+  readonly index: IndexStore;
 }
 
 /** The app on empty stores, with its chain away: what the service says of itself, and how it fails. */
@@ -47,5 +48,5 @@ export async function openTestApp(): Promise<TestApp> {
   const app = await buildApp({ governance, verifyToken, logger }, { checkResponses: true });
   stack.defer(async () => await app.close());
   const resources = stack.move();
-  return { app, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return { app, index, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }

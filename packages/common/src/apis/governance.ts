@@ -146,6 +146,7 @@ const proposals = {
     method: 'GET',
     path: '/proposals',
     summary: 'List proposals, newest first',
+    description: 'A page of a search may hold fewer than `limit`, or none, and still have a `next`.',
     tag: 'proposals',
     access: 'public',
     query: proposalsQuery,

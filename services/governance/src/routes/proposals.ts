@@ -1,14 +1,15 @@
 import { governanceApi } from '@lucid/common/apis/governance';
-import type { ProposalState } from '@lucid/common/apis/governance-schemas';
+import type { Proposal, ProposalState } from '@lucid/common/apis/governance-schemas';
 import { implement } from '@lucid/common/http/implement';
 import type { FastifyInstance } from 'fastify';
 import { chainNow } from '../domain/executor.ts';
 import { type Governance, getCurrent, getProposal, viewProposal } from '../domain/governance.ts';
+import type { PageOptions } from '../domain/governance-index.ts';
 import type { ProposalRecord } from '../domain/model.ts';
 import { proposalState } from '../domain/proposal-state.ts';
 import { cancelProposal, carryOut, createProposal, prepareProposal } from '../domain/proposals.ts';
 import { toRelayView } from '../domain/views.ts';
-import { placeCursor, takePage } from './paging.ts';
+import { placeCursor } from './paging.ts';
 
 const proposalCursor = placeCursor('proposals@1');
 
@@ -19,11 +20,7 @@ export async function proposalRoutes(app: FastifyInstance, governance: Governanc
     listProposals: async ({ query: { limit = 50, cursor, state, proposer } }) => {
       getCurrent(governance);
       const after = proposalCursor.decode(cursor);
-      const found = governance.index.listProposals({ limit: Number.MAX_SAFE_INTEGER, after });
-      return await takePage(filterProposals(governance, found, { state, proposer }), limit, {
-        toView: (proposal) => viewProposal(governance, proposal),
-        toCursor: (proposal) => proposalCursor.encode(proposal.createdAt),
-      });
+      return await searchProposals(governance, { state, proposer }, { limit, after });
     },
     getProposal: ({ params }) => viewProposal(governance, getProposal(governance, params.proposalId)),
     cancelProposal: ({ params, body }) => cancelProposal(governance, params.proposalId, body.rawTransaction),
@@ -32,15 +29,34 @@ export async function proposalRoutes(app: FastifyInstance, governance: Governanc
   });
 }
 
-async function* filterProposals(
+/** Proposals one request looks at; anybody may search, and members may have written long ones. */
+const searchedMax = 500;
+
+interface ProposalFilter {
+  readonly state: ProposalState | undefined;
+  readonly proposer: string | undefined;
+}
+
+/** A page of what the filter lets through; where the search stopped before its page was full, `next` goes on. */
+async function searchProposals(
   governance: Governance,
-  proposals: AsyncIterable<ProposalRecord>,
-  filter: { readonly state: ProposalState | undefined; readonly proposer: string | undefined },
-): AsyncIterable<ProposalRecord> {
+  { state, proposer }: ProposalFilter,
+  { limit, after }: PageOptions,
+): Promise<{ items: Proposal[]; next?: string }> {
   const now = chainNow(governance);
-  const proposer = filter.proposer?.toLowerCase();
-  for await (const proposal of proposals) {
-    const isWanted = proposer === undefined || proposal.proposer.toLowerCase() === proposer;
-    if (isWanted && (filter.state === undefined || proposalState(proposal, now) === filter.state)) yield proposal;
+  const wanted = proposer?.toLowerCase();
+  const items: Proposal[] = [];
+  let last: ProposalRecord | undefined;
+  let searched = 0;
+  for await (const proposal of governance.index.listProposals({ limit: searchedMax + 1, after })) {
+    if (last !== undefined && (items.length === limit || searched === searchedMax)) {
+      return { items, next: proposalCursor.encode(last.createdAt) };
+    }
+    const isProposers = wanted === undefined || proposal.proposer.toLowerCase() === wanted;
+    const isWanted = isProposers && (state === undefined || proposalState(proposal, now) === state);
+    if (isWanted) items.push(viewProposal(governance, proposal));
+    last = proposal;
+    searched += 1;
   }
+  return { items };
 }
