@@ -41,7 +41,11 @@ export const Retention = strictObject(
   {
     retainForSec: Type.Integer({ minimum: 0, maximum: 10_000_000_000, description: 'Kept at least this long' }),
     deleteAfterSec: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 10_000_000_000, description: 'Content erased after this; absent: never' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 10_000_000_000,
+        description: 'Content is to be erased after this; absent: never. Recorded and sealed; not acted on yet',
+      }),
     ),
   },
   { description: 'Counted from the seal' },
