@@ -28,7 +28,7 @@ export const paramSpecs: readonly ParamSpec[] = [
     value: 30_000n,
     min: 1_000n,
     max: 300_000n,
-    description: 'How long a request for approval waits before the policy answers no.',
+    description: 'How long a request for approval is to wait before the policy answers no. Nothing reads it yet.',
   },
   {
     key: 'sessionIdleSealSec',
@@ -36,7 +36,7 @@ export const paramSpecs: readonly ParamSpec[] = [
     value: 3_600n,
     min: 60n,
     max: 604_800n,
-    description: 'A recording session without a new chunk for this long is sealed by the platform.',
+    description: 'A session without a new chunk for this long is to be sealed by the platform. Nothing reads it yet.',
   },
   {
     key: 'minRetentionDays',
@@ -44,7 +44,7 @@ export const paramSpecs: readonly ParamSpec[] = [
     value: 7n,
     min: 0n,
     max: 3_650n,
-    description: 'Content of a sealed session is kept at least this long.',
+    description: 'Content of a sealed session is to be kept at least this long. Nothing reads it yet.',
   },
   {
     key: 'blockGasLimit',
@@ -52,7 +52,7 @@ export const paramSpecs: readonly ParamSpec[] = [
     value: 30_000_000n,
     min: 20_000_000n,
     max: 500_000_000n,
-    description: 'Gas a block may use.',
+    description: 'Gas a block is to use at most. Nothing reads it yet: the vm has a variable.',
   },
   {
     key: 'gatewayRequestsPerMinute',
@@ -68,7 +68,7 @@ export const paramSpecs: readonly ParamSpec[] = [
     value: 60n,
     min: 1n,
     max: 86_400n,
-    description: "Time between two anchors of the ledger's checkpoint.",
+    description: "Time between two anchors of the ledger's checkpoint. Nothing reads it yet.",
   },
 ];
 
