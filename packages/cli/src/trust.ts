@@ -69,6 +69,7 @@ export async function readInput(path: string): Promise<Buffer<ArrayBuffer>> {
     return await readFile(path);
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-    throw cliError('FILE_UNREADABLE', `${path} cannot be read (${code}).`, { cause });
+    const detail = code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read (${code}).`;
+    throw cliError('FILE_UNREADABLE', detail, { cause });
   }
 }

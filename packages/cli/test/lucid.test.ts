@@ -72,12 +72,7 @@ describe.concurrent('errors say what is wrong and what to do, with their exit co
       /cannot be reached, asked at http:\/\/127\.0\.0\.1:9\.[^]*UPSTREAM_UNREACHABLE[^]*hint: Is the platform/,
     ],
     ['no trust file', async () => ['verify', 'x'], 3, /TRUST_MISSING[^]*hint: Say which log you trust/],
-    [
-      'no bundle',
-      async () => ['verify', 'missing', '--trust', await trustFile()],
-      3,
-      /missing cannot be read \(ENOENT\)/,
-    ],
+    ['no bundle', async () => ['verify', 'missing', '--trust', await trustFile()], 3, /There is no file missing\./],
     ['a chunk without index', async () => ['verify', 'x', '--chunk', 'y'], 2, /go together/],
     [
       'a trust file that is none',
@@ -87,6 +82,13 @@ describe.concurrent('errors say what is wrong and what to do, with their exit co
     ],
     ['a recording nobody made', async () => ['session', 'seal', 'latest'], 3, /There is no recording latest/],
     ['a wallet others may read', async () => ['login', '--wallet', await exposed()], 3, /chmod 600/],
+    ['an API key others may read', async () => ['login', '--api-key-file', await exposed()], 3, /chmod 600/],
+    [
+      'a password others may read',
+      async () => ['login', '--username', 'me', '--password-file', await exposed()],
+      3,
+      /chmod 600/,
+    ],
     [
       'a key file that is none',
       async () => ['login', '--wallet', await file('key', 'hello')],

@@ -8,7 +8,8 @@ import type { CliContext } from '../context.ts';
 import { CredentialStore } from '../credentials.ts';
 import { cliError } from '../errors.ts';
 import type { Output } from '../output.ts';
-import { pinTrust, readInput } from '../trust.ts';
+import { readSecretFile } from '../setup/private-file.ts';
+import { pinTrust } from '../trust.ts';
 
 interface LoginOptions {
   readonly username?: string;
@@ -51,7 +52,7 @@ function verifyOptions({ username, wallet, apiKeyFile, setupCode, register }: Lo
 
 async function signInWith(context: CliContext, identity: IdentityClient, options: LoginOptions): Promise<SignIn> {
   if (options.apiKeyFile !== undefined) {
-    const apiKey = (await readInput(options.apiKeyFile)).toString('utf8').trim();
+    const apiKey = (await readSecretFile(options.apiKeyFile)).trim();
     return { tokens: await identity.createToken({ body: { grantType: 'api_key', apiKey } }), apiKey };
   }
   if (options.wallet !== undefined) return await signInByWallet(identity, options, options.wallet);
@@ -63,7 +64,7 @@ async function signInByPassword(context: CliContext, identity: IdentityClient, o
   const password =
     passwordFile === undefined
       ? await askSecret(context, `Password for ${name}: `)
-      : (await readInput(passwordFile)).toString('utf8').replace(/\r?\n$/, '');
+      : (await readSecretFile(passwordFile)).replace(/\r?\n$/, '');
   if (registers(options)) await identity.registerUser({ body: { ...codeOf(options), name, password } });
   return { tokens: await identity.createToken({ body: { grantType: 'password', name, password } }) };
 }

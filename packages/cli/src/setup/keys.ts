@@ -4,7 +4,7 @@ import type { GenesisConfig } from '@lucid/contracts/genesis-config';
 import { computeAddress } from 'ethers';
 import { cliError } from '../errors.ts';
 import { ensureGenesis, type GenesisOptions } from './genesis.ts';
-import { createPrivateFile, ensurePrivateFolder, findPrivateFile } from './private-file.ts';
+import { createPrivateFile, ensurePrivateFolder, findPrivateFile, readSecretFile } from './private-file.ts';
 
 /** PKCS#8 PEM, Ed25519. */
 const ed25519Files = {
@@ -69,8 +69,7 @@ export async function ensurePlatformKeys(folder: string, options: GenesisOptions
 
 /** Reads a wallet's private key (0x and hex) from a file that only its owner may read. */
 export async function readWalletKey(path: string): Promise<string> {
-  const text = await findPrivateFile(path);
-  if (text === undefined) throw cliError('FILE_UNREADABLE', `There is no file ${path}.`);
+  const text = await readSecretFile(path);
   verifyWalletKey(path, text, 'Name the file of a wallet, such as member.key in the key folder.');
   return text.trim();
 }

@@ -60,6 +60,13 @@ export async function findPrivateFile(path: string): Promise<string | undefined>
   }
 }
 
+/** A secret in a file named on the command line. @throws FILE_UNREADABLE; KEY_FILE_EXPOSED when others may read it */
+export async function readSecretFile(path: string): Promise<string> {
+  const text = await findPrivateFile(path);
+  if (text === undefined) throw cliError('FILE_UNREADABLE', `There is no file ${path}.`);
+  return text;
+}
+
 async function writeTemporary(path: string, text: string): Promise<string> {
   const temporary = join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);
   const file = await open(temporary, 'wx', 0o600);
