@@ -31,6 +31,7 @@ export class PlatformProcess implements AsyncDisposable {
     const child = spawn(process.execPath, ['--conditions=source', main], {
       env: {
         PATH: process.env['PATH'],
+        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
         LUCID_DATA_DIR: this.#dataDir,
         LUCID_FIRST_PORT: String(this.#firstPort),
         LUCID_LOG_LEVEL: 'error',

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 import { AppError } from '@lucid/common/errors';
 import { loadConfig } from '@lucid/common/runtime/config';
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
       setupCode: await platform.setupCode(),
     }),
   );
+  flushCompileCache();
   await ended;
 }
 
