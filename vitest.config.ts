@@ -14,7 +14,9 @@ class LongestFirst extends BaseSequencer {
       const index = longest.findIndex((folder) => moduleId.includes(folder));
       return index === -1 ? longest.length : index;
     };
-    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+    const { sort: sortBySize } = BaseSequencer.prototype;
+    const sorted = await sortBySize.call(this, files);
+    return sorted.toSorted((a, b) => rank(a) - rank(b));
   }
 }
 
