@@ -25,21 +25,22 @@ type LevelOperation = BatchOperation<Database, Uint8Array, Uint8Array>;
  * STORE_OPEN_FAILED otherwise.
  */
 export async function openLevelStore(folder: string, options: LevelStoreOptions = {}): Promise<KeyValueStore> {
-  const db: Database = new ClassicLevel(folder, {
-    keyEncoding: 'view',
-    valueEncoding: 'view',
-    writeBufferSize: options.writeBufferSize ?? 4 * 1024 * 1024,
-    cacheSize: options.cacheSize ?? 8 * 1024 * 1024,
-    compression: options.compression ?? true,
-    multithreading: options.sharedByThreads ?? false,
-  });
   try {
+    // Before the database exists: constructed, it opens by itself, and would make the folder readable by others.
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    const db: Database = new ClassicLevel(folder, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      writeBufferSize: options.writeBufferSize ?? 4 * 1024 * 1024,
+      cacheSize: options.cacheSize ?? 8 * 1024 * 1024,
+      compression: options.compression ?? true,
+      multithreading: options.sharedByThreads ?? false,
+    });
     await db.open();
+    return new LevelStore(db);
   } catch (error) {
     throw openError(folder, error);
   }
-  return new LevelStore(db);
 }
 
 /** LevelDB wraps the reason: the code is the cause's. */
