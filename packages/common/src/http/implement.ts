@@ -6,6 +6,7 @@ import type { Static, TSchema } from 'typebox';
 import type { Api, Operation, OperationOutput, Operations } from '../apis/api.ts';
 import { commonError } from '../apis/error-factory.ts';
 import type { Identity } from './identity.ts';
+import { nextPageLink } from './next-page.ts';
 import { routeSchema } from './openapi.ts';
 import { runWithTrace } from './trace.ts';
 import { mismatches } from './validation.ts';
@@ -140,6 +141,8 @@ function toRoute(
       // A handler that set no status answers with the first 2xx the operation declares.
       if (reply.statusCode === 200) reply.code(status);
       if (result !== undefined && !reply.hasHeader('content-type')) reply.type('application/json; charset=utf-8');
+      const link = nextPageLink(operation, query, result);
+      if (link !== undefined) reply.header('link', link);
       if (app.service.checkResponses) checkResponse(operationId, operation, reply.statusCode, result);
       return result;
     },

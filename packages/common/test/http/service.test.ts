@@ -36,7 +36,7 @@ const shelfApi = defineApi({
       path: '/books',
       summary: 'List books',
       access: 'public',
-      query: strictObject(pageQuery),
+      query: strictObject({ ...pageQuery, shelf: Type.Optional(Type.String()) }),
       responses: { 200: { description: 'Books', schema: page(Type.String()) } },
     },
     putPages: {
@@ -76,7 +76,10 @@ beforeAll(async () => {
       if (body.title === 'full') throw shelfError('SHELF_FULL', 'No room.', { data: { capacity: 1 } });
       return { id: body.pages };
     },
-    listBooks: ({ query }) => ({ items: [`limit ${query.limit}`] }),
+    listBooks: ({ query }) => {
+      const items = [`limit ${query.limit}`];
+      return query.shelf === undefined || query.cursor !== undefined ? { items } : { items, next: 'page-2' };
+    },
     putPages: async ({ body }) => {
       let bytes = 0;
       for await (const chunk of body as AsyncIterable<Uint8Array>) bytes += chunk.length;
@@ -120,6 +123,15 @@ describe('requests that match', () => {
 
   test('defaults of the schema are filled in', async () => {
     expect((await send('/books')).body).toEqual({ items: ['limit 50'] });
+  });
+
+  test('a page that is not the last links to the next, with what it was asked with, under whatever path', async () => {
+    const { response } = await send('/books?limit=2&shelf=a%26b');
+    const link = /^<(.*)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1] ?? '';
+    const url = URL.parse(link, 'http://gateway/api/v1/shelf/books?limit=2');
+    expect(url?.pathname).toBe('/api/v1/shelf/books');
+    expect(Object.fromEntries(url?.searchParams ?? [])).toEqual({ limit: '2', shelf: 'a&b', cursor: 'page-2' });
+    expect((await send(`/books${url?.search}`)).response.headers.get('link')).toBeNull();
   });
 
   test('a raw body is streamed to the handler', async () => {

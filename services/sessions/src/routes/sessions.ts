@@ -40,7 +40,7 @@ export async function sessionRoutes(app: FastifyInstance, deps: SessionRoutesDep
       reply.header('cache-control', 'no-store');
       return viewOf(await getReadable(store, identity, sessionId));
     },
-    listSessions: async ({ query, identity, reply, request }) => {
+    listSessions: async ({ query, identity }) => {
       const { limit = pageSize, cursor } = query;
       const [createdAt, sessionId] = cursor === undefined ? [] : cursors.decode(cursor);
       const after = createdAt === undefined || sessionId === undefined ? undefined : { createdAt, sessionId };
@@ -49,9 +49,7 @@ export async function sessionRoutes(app: FastifyInstance, deps: SessionRoutesDep
       const items = found.slice(0, limit).map(viewOf);
       const last = found[limit - 1];
       if (found.length <= limit || !last) return { items };
-      const next = cursors.encode([last.createdAt, last.sessionId]);
-      reply.header('link', `<${request.routeOptions.url}?limit=${limit}&cursor=${next}>; rel="next"`);
-      return { items, next };
+      return { items, next: cursors.encode([last.createdAt, last.sessionId]) };
     },
   });
 }
