@@ -1,0 +1,124 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TorClient } from './tor/client.ts';
+import { makeAuthority } from './tor/keys.ts';
+import { TorProcess } from './tor/process.ts';
+import { type ClientNode, joiningLines, type RelayNode, relayTorrc } from './tor/torrc.ts';
+
+const authorityCount = 3;
+const relayCount = 3;
+
+export interface TorNetworkOptions {
+  /** Where authorities and relays listen: an address containers can reach when a tor in one is to join. */
+  readonly address?: string;
+  /** A network namespace under /run/netns to run every tor in; entering one takes root. */
+  readonly namespace?: string;
+  /** How long the two clients may take until they can build circuits. */
+  readonly bootstrapTimeoutMs?: number;
+}
+
+/** A Tor network of its own: three authorities, three relays, two clients; it never meets the public one. */
+export interface TorNetwork extends AsyncDisposable {
+  /** Plays the platform's tor-proxy: it publishes. */
+  readonly onion: TorClient;
+  /** Plays the one who visits. */
+  readonly visitor: TorClient;
+  /** The lines of torrc with which another tor joins, ending in a line feed. */
+  readonly torrc: string;
+  /** Every process of the network. */
+  readonly pids: readonly number[];
+}
+
+/**
+ * Starts the network and waits until both clients can build circuits, about 20 s. Disposing ends every process and
+ * removes every file. Throws where tor is not installed.
+ */
+export async function startTorNetwork(options: TorNetworkOptions = {}): Promise<TorNetwork> {
+  const { address = '127.0.0.1', namespace, bootstrapTimeoutMs = 100_000 } = options;
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'tor-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+
+  const ports = await findFreePorts(2 * (authorityCount + relayCount + 2));
+  const relays = relayNodes(folder, address, ports);
+  const clients = (['onion', 'visitor'] as const).map((name) => clientNode(name, folder, ports));
+  for (const node of [...relays, ...clients]) await mkdir(node.folder, { mode: 0o700 });
+  const authorities = await Promise.all(relays.filter(({ isAuthority }) => isAuthority).map(makeAuthority));
+
+  const relayProcesses = await Promise.all(relays.map((node) => startRelay(node, authorities, namespace)));
+  for (const relay of relayProcesses) stack.defer(() => relay.stop());
+  const [onion, visitor] = await Promise.all(clients.map((node) => TorClient.start(node, authorities, namespace)));
+  if (!onion || !visitor) throw new Error('there are two clients');
+  stack.use(onion);
+  stack.use(visitor);
+  await Promise.all([onion, visitor].map((client) => client.bootstrapped(bootstrapTimeoutMs)));
+
+  const owned = stack.move();
+  return {
+    onion,
+    visitor,
+    torrc: `${joiningLines(authorities).join('\n')}\n`,
+    get pids() {
+      return [...relayProcesses, onion, visitor].flatMap(({ pid }) => pid ?? []);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function relayNodes(folder: string, address: string, ports: Iterator<number, never>): readonly RelayNode[] {
+  return Array.from({ length: authorityCount + relayCount }, (_, index) => {
+    const isAuthority = index < authorityCount;
+    const name = isAuthority ? `authority${index}` : `relay${index - authorityCount}`;
+    const orPort = ports.next().value;
+    const dirPort = ports.next().value;
+    return { name, folder: join(folder, name), address, orPort, dirPort, isAuthority };
+  });
+}
+
+function clientNode(name: string, folder: string, ports: Iterator<number, never>): ClientNode {
+  return { name, folder: join(folder, name), socksPort: ports.next().value, metricsPort: ports.next().value };
+}
+
+async function startRelay(
+  node: RelayNode,
+  authorities: readonly string[],
+  namespace: string | undefined,
+): Promise<TorProcess> {
+  const torrc = join(node.folder, 'torrc');
+  await writeFile(torrc, relayTorrc(node, authorities));
+  return TorProcess.start(torrc, namespace);
+}
+
+/**
+ * Ports nobody listens on, from below those the kernel hands out: a relay's port is written into every torrc before
+ * the relay starts, and must not be given to somebody else in between.
+ */
+async function findFreePorts(count: number): Promise<Iterator<number, never>> {
+  const found = new Set<number>();
+  while (found.size < count) {
+    const port = randomInt(12_000, 32_000);
+    if (await isFree(port)) found.add(port);
+  }
+  return takeFrom([...found]);
+}
+
+function* takeFrom(ports: readonly number[]): Generator<number, never> {
+  yield* ports;
+  throw new Error('more ports are taken than were found');
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen({ port, host: '0.0.0.0', exclusive: true });
+  try {
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}
