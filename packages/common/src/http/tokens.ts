@@ -66,7 +66,8 @@ export interface TokenVerifierOptions {
   readonly issuer: string;
   /** Where people's tokens' keys are: api's JWKS address, or a function that finds a key. */
   readonly userKeys: URL | JWTVerifyGetKey;
-  readonly serviceKey: KeyObject;
+  /** Verifies the tokens of services; without it every one of them is refused. */
+  readonly serviceKey?: KeyObject;
 }
 
 const verifiedTokensMax = 10_000;
@@ -103,6 +104,7 @@ async function verifyAnew(token: string, options: TokenVerifierOptions, userKeys
   try {
     // The unverified issuer only picks which key must verify; each key is bound to its own issuer and audience.
     if (decodeJwt(token).iss === serviceIssuer) {
+      if (!options.serviceKey) throw commonError('AUTH_TOKEN_INVALID', 'This service takes no tokens of services.');
       const { payload } = await jwtVerify(token, options.serviceKey, {
         ...required,
         issuer: serviceIssuer,
