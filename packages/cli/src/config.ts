@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig, type Environment, loadConfig, type Secret } from '@lucid/common/runtime/config';
+import { cliError } from './errors.ts';
 
 /** This machine's own platform, where no other is named. */
 export const defaultGatewayUrl = 'http://127.0.0.1:8082';
@@ -43,7 +44,20 @@ export function loadCliConfig(env: Environment): CliConfig {
   return {
     gatewayUrl,
     apiKey,
-    configFolder: join(configHome ?? join(homedir(), '.config'), 'lucid'),
-    dataFolder: join(dataHome ?? join(homedir(), '.local', 'share'), 'lucid'),
+    // Looked for only when used: a container's user may have no home, and then most commands need none.
+    get configFolder() {
+      return join(configHome ?? join(findHome('XDG_CONFIG_HOME'), '.config'), 'lucid');
+    },
+    get dataFolder() {
+      return join(dataHome ?? join(findHome('XDG_DATA_HOME'), '.local', 'share'), 'lucid');
+    },
   };
+}
+
+function findHome(instead: string): string {
+  try {
+    return homedir();
+  } catch (cause) {
+    throw cliError('HOME_MISSING', `This user has no home folder. Name one by ${instead}.`, { cause });
+  }
 }

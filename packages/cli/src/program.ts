@@ -3,6 +3,7 @@ import type { Lazily } from './command.ts';
 import { chainCommands } from './commands/chain-commands.ts';
 import { govCommands } from './commands/gov-commands.ts';
 import { ledgerCommands } from './commands/ledger-commands.ts';
+import { machineCommands } from './commands/machine-commands.ts';
 import { sessionCommands } from './commands/session-commands.ts';
 import { signInCommands } from './commands/sign-in-commands.ts';
 import { defaultGatewayUrl } from './config.ts';
@@ -66,7 +67,8 @@ function createProgram({ stdout, stderr }: CliContext, lazily: Lazily, isJson: b
       '\nStart: lucid login --setup-code CODE --username me, then lucid session record FILE --seal, lucid session export latest.\n' +
         'Exit codes: 0 done, 1 refused, 2 usage, 3 local file or key, 4 not allowed, 5 not reachable, 6 proof does not hold,\n130 stopped.',
     );
-  for (const add of [signInCommands, sessionCommands, ledgerCommands, chainCommands, govCommands]) add(program, lazily);
+  for (const add of [machineCommands, signInCommands, sessionCommands, ledgerCommands, chainCommands, govCommands])
+    add(program, lazily);
   return program;
 }
 

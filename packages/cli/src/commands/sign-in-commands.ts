@@ -1,16 +1,8 @@
 import type { Command } from 'commander';
 import { type Lazily, wholeNumber } from '../command.ts';
 
-/** setup, login, logout, whoami, and verify, which needs nobody. */
+/** login, logout, whoami, and verify, which needs nobody. */
 export function signInCommands(program: Command, lazily: Lazily): void {
-  program
-    .command('setup')
-    .description('make the keys and the genesis of a platform; what is there is checked and kept')
-    .option('--keys <folder>', 'where they are kept', '.data/keys')
-    .option('--profile <profile>', 'governance timings: production (days) or dev (seconds)', 'production')
-    .option('--chain-id <id>', 'EIP-155 chain id of a new chain', wholeNumber(1))
-    .option('--guardian <address>', 'may cancel proposals; the founding member unless given')
-    .action(lazily(() => import('./setup.ts')));
   program
     .command('login')
     .description('sign in, and keep the sign-in on this machine')

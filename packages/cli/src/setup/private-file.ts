@@ -1,19 +1,50 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { chmod, link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cliError } from '../errors.ts';
 
 /** Permission bits of anybody but the owner. */
 const othersMask = 0o077;
 
-/** Makes the folder (0700) if it is missing; refuses one that others may enter, since it is to hold keys. */
-export async function ensurePrivateFolder(folder: string): Promise<void> {
+/**
+ * Makes the folder (0700) if it is missing, on the disk; refuses one that others may enter, since it is to hold keys.
+ * Answers whether it was missing.
+ */
+export async function ensurePrivateFolder(folder: string): Promise<boolean> {
   const made = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (made !== undefined) await chmod(folder, 0o700);
+  if (made !== undefined) {
+    await chmod(folder, 0o700);
+    for (let parent = dirname(folder); parent.length >= dirname(made).length; parent = dirname(parent)) {
+      await syncFolder(parent);
+      if (parent === dirname(parent)) break;
+    }
+  }
   const found = await stat(folder);
   if (!found.isDirectory()) throw cliError('FILE_UNREADABLE', `${folder} is not a folder.`);
   if ((found.mode & othersMask) !== 0) {
     throw cliError('KEY_FOLDER_EXPOSED', `Other users can enter ${folder}. Run: chmod 700 ${folder}`);
+  }
+  return made !== undefined;
+}
+
+/** How long ago a temporary file was touched that nobody is writing any more. */
+const leftoverAgeMs = 10 * 60_000;
+
+/** Removes the temporary files of writers that were killed; they hold secrets nobody would look after. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!temporaryName.test(name)) continue;
+    const path = join(folder, name);
+    if (await isOld(path)) await rm(path, { force: true });
+  }
+}
+
+async function isOld(path: string): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > leftoverAgeMs;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false; // its writer has just finished
+    throw error;
   }
 }
 
@@ -66,6 +97,8 @@ export async function readSecretFile(path: string): Promise<string> {
   if (text === undefined) throw cliError('FILE_UNREADABLE', `There is no file ${path}.`);
   return text;
 }
+
+const temporaryName = /^\.[0-9a-f]{16}\.tmp$/;
 
 async function writeTemporary(path: string, text: string): Promise<string> {
   const temporary = join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);

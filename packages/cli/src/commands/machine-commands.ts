@@ -1,0 +1,26 @@
+import { type Command, Option } from 'commander';
+import { type Lazily, wholeNumber } from '../command.ts';
+
+/** setup and doctor: the machine a platform runs on. */
+export function machineCommands(program: Command, lazily: Lazily): void {
+  program
+    .command('setup')
+    .description('make the keys and the genesis of a platform, or all it has on its machine; what is there is kept')
+    .addOption(new Option('--keys <folder>', 'the keys alone, for development (default: .data/keys)'))
+    .addOption(
+      new Option(
+        '--root <folder>',
+        'all a platform has on its machine: keys, each service’s secrets and data',
+      ).conflicts('keys'),
+    )
+    .addOption(
+      new Option('--claim <folder>', 'as root: give this one folder, new or empty, to the services’ user').conflicts([
+        'keys',
+        'root',
+      ]),
+    )
+    .option('--profile <profile>', 'governance timings of a new chain: production (days, the default) or dev (seconds)')
+    .option('--chain-id <id>', 'EIP-155 chain id of a new chain', wholeNumber(1))
+    .option('--guardian <address>', 'may cancel proposals; the founding member unless given')
+    .action(lazily(() => import('./setup.ts')));
+}

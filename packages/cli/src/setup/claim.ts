@@ -1,0 +1,46 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { cliError } from '../errors.ts';
+import { serviceUser } from './host-layout.ts';
+import { isErrno } from './private-file.ts';
+
+export type Claim = 'claimed' | 'already owned';
+
+/**
+ * Gives the platform's root folder to the services' user: that folder, nothing in it and nothing above it. It must be
+ * root's, or empty. Works on the folder it opened, so that a symbolic link put there meanwhile changes nothing.
+ * @throws CLAIM_REFUSED
+ */
+export async function claimFolder(path: string, owner: { uid: number; gid: number } = serviceUser): Promise<Claim> {
+  await using folder = await openFolder(resolve(path)); // resolved: a trailing slash would follow a link
+  const { uid } = await folder.stat();
+  if (uid === owner.uid) return 'already owned';
+  if (uid !== 0 && (await readdir(`/proc/self/fd/${folder.fd}`)).length > 0) {
+    const detail = `${path} belongs to user ${uid} and is not empty. If it is meant for the platform: chown -R ${owner.uid}:${owner.gid} ${path}`;
+    throw cliError('CLAIM_REFUSED', detail);
+  }
+  try {
+    await folder.chown(owner.uid, owner.gid);
+    await folder.sync();
+  } catch (cause) {
+    const detail = `${path} cannot be given to user ${owner.uid}. Run as root: chown ${owner.uid}:${owner.gid} ${path}`;
+    throw cliError('CLAIM_REFUSED', detail, { cause });
+  }
+  return 'claimed';
+}
+
+async function openFolder(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) throw cliError('CLAIM_REFUSED', `There is no folder ${path}.`, { cause });
+    // A link fails as "not a directory" or as "too many links", by the order the kernel looks at the flags.
+    if (isErrno(cause, 'ENOTDIR') || isErrno(cause, 'ELOOP')) {
+      throw cliError('CLAIM_REFUSED', `${path} is not a folder, or is a symbolic link: name the folder itself.`, {
+        cause,
+      });
+    }
+    throw cliError('CLAIM_REFUSED', `${path} cannot be opened (${(cause as NodeJS.ErrnoException).code}).`, { cause });
+  }
+}
