@@ -4,6 +4,7 @@ import { createIdentity } from '@lucid/common/http/identity-config';
 import { livenessOf } from '@lucid/common/http/service-client';
 import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
 import { openLevelStore } from '@lucid/common/storage/level-store';
+import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { createAnchorChain } from './clients/anchor-chain-client.ts';
 import { createVmClient, forwardTo } from './clients/vm-client.ts';
@@ -14,6 +15,11 @@ import { ChainParams } from './domain/chain-params.ts';
 import { openRegistrationSigner } from './domain/registration.ts';
 import { openAnchorStore } from './store/anchor-store.ts';
 
+/** What `openBlockchainApi` answers; disposing it stops the worker and closes the store. */
+export interface OpenBlockchainApi extends OpenService {
+  readonly app: FastifyInstance;
+}
+
 /** How long the anchor worker and the explorer wait for the chain, ms. */
 const ownCallTimeoutMs = 10_000;
 
@@ -22,7 +28,10 @@ const ownCallTimeoutMs = 10_000;
  * `/readyz` says so until the vm is there.
  * @throws SERVICE_KEY_INVALID, ANCHORER_KEY_INVALID, STORE_LOCKED, STORE_CORRUPT, STORE_OPEN_FAILED
  */
-export async function openBlockchainApi(config: BlockchainApiConfig, context: ServiceContext): Promise<OpenService> {
+export async function openBlockchainApi(
+  config: BlockchainApiConfig,
+  context: ServiceContext,
+): Promise<OpenBlockchainApi> {
   const { logger, clock } = context;
   const { verifyToken, issueToken } = createIdentity('blockchain-api', config);
   const signer = openRegistrationSigner(config.anchorerKey.reveal());
