@@ -6,7 +6,7 @@ export interface RunOptions {
   /** The whole environment of the command; the caller's own where it is left out. */
   readonly environment?: NodeJS.ProcessEnv;
   /** Written to standard input; without it the command reads an empty one. */
-  readonly input?: string | Buffer;
+  readonly input?: string | Uint8Array;
   /** Where to look for how far a long command is: each line of its standard error. */
   readonly onLine?: (line: string) => void;
 }

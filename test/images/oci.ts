@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Architecture } from './config.ts';
+
+/** What OCI's image specification calls a descriptor. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly platform?: { readonly architecture: string; readonly os: string; readonly variant?: string };
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+export interface ImageManifest {
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+export interface ImageIndex {
+  readonly manifests: readonly Descriptor[];
+}
+
+/** The parts of an image's configuration that are of interest here. */
+export interface ImageConfig {
+  readonly architecture: string;
+  readonly os: string;
+  readonly config: {
+    readonly User?: string;
+    readonly Env?: readonly string[];
+    readonly Entrypoint?: readonly string[];
+    readonly Cmd?: readonly string[];
+    readonly WorkingDir?: string;
+    readonly ExposedPorts?: Readonly<Record<string, object>>;
+    readonly Labels?: Readonly<Record<string, string>>;
+    readonly Healthcheck?: { readonly Test?: readonly string[] };
+  };
+}
+
+export const mediaTypes = {
+  index: 'application/vnd.oci.image.index.v1+json',
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+  config: 'application/vnd.oci.image.config.v1+json',
+  layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
+} as const;
+
+/** The label of a base made here in place of the real one: images that carry it must not be published. */
+export const standInLabel = 'dev.lucid.base.standin';
+
+export function sha256(bytes: Buffer | string): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+export function platformOf(architecture: Architecture) {
+  return { architecture, os: 'linux', ...(architecture === 'arm64' ? { variant: 'v8' } : {}) };
+}
+
+/** A folder of the OCI image layout (image-spec, image-layout.md). */
+export class OciLayout {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Makes an empty layout of the folder. */
+  static create(folder: string): OciLayout {
+    mkdirSync(join(folder, 'blobs/sha256'), { recursive: true });
+    writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    return new OciLayout(folder);
+  }
+
+  get index(): ImageIndex {
+    return JSON.parse(readFileSync(join(this.folder, 'index.json'), 'utf8')) as ImageIndex;
+  }
+
+  blobPath(digest: string): string {
+    return join(this.folder, 'blobs', digest.replace(':', '/'));
+  }
+
+  readJson<T>({ digest }: Descriptor): T {
+    return JSON.parse(readFileSync(this.blobPath(digest), 'utf8')) as T;
+  }
+
+  putJson(value: object, mediaType: string): Descriptor {
+    return this.put(Buffer.from(JSON.stringify(value)), mediaType);
+  }
+
+  put(bytes: Buffer, mediaType: string): Descriptor {
+    const digest = sha256(bytes);
+    writeFileSync(this.blobPath(digest), bytes);
+    return { mediaType, digest, size: bytes.length };
+  }
+
+  writeIndex(manifests: readonly Descriptor[]): void {
+    const index = { schemaVersion: 2, mediaType: mediaTypes.index, manifests };
+    writeFileSync(join(this.folder, 'index.json'), JSON.stringify(index));
+  }
+}
