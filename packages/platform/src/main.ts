@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 import { AppError } from '@lucid/common/errors';
 import { loadConfig } from '@lucid/common/runtime/config';
 import { createLogger } from '@lucid/common/runtime/logger';
+import { version } from '@lucid/common/runtime/version';
 import { configSchema } from './config.ts';
 import { startPlatform } from './platform.ts';
 import { portsFrom } from './ports.ts';
@@ -26,10 +26,9 @@ async function main(): Promise<void> {
     profile: config.profile,
     env: process.env,
   });
-  const manifest = await readFile(new URL('../package.json', import.meta.url), 'utf8');
   console.log(
     formatSummary({
-      version: (JSON.parse(manifest) as { version: string }).version,
+      version,
       seconds: (performance.now() - startedAt) / 1000,
       dataDir,
       urls: platform.urls,

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { type GatewayFamily, gatewayFamilies } from '@lucid/common/apis/gateway';
 import type { CircuitState } from '@lucid/common/http/circuit-breaker';
 import { createIdentity } from '@lucid/common/http/identity-config';
 import { MemoryRateLimiter } from '@lucid/common/http/rate-limit';
 import { livenessOf } from '@lucid/common/http/service-client';
 import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
+import { version } from '@lucid/common/runtime/version';
 import type { FastifyInstance } from 'fastify';
 import { Counter, Gauge } from 'prom-client';
 import { buildApp } from './app.ts';
@@ -13,10 +13,6 @@ import { HttpUpstream } from './clients/upstream.ts';
 import { type GatewayConfig, listOf } from './config.ts';
 import { compileRoutes } from './domain/route-table.ts';
 import { familyApis } from './families.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** Opens the gateway: connections to the services, the governed limit, the app. Disposing closes all in reverse. */
 export async function openGateway(

@@ -1,17 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { MemoryRateLimiter } from '@lucid/common/http/rate-limit';
 import { livenessOf } from '@lucid/common/http/service-client';
 import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
+import { version } from '@lucid/common/runtime/version';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { createGatewayStatus } from './clients/gateway-status.ts';
 import { OpenapiServer } from './clients/openapi-server.ts';
 import type { OpenapiGatewayConfig } from './config.ts';
 import { readAssets } from './store/asset-files.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** Opens openapi-gateway: its files, its clients, the app. */
 export async function openOpenapiGateway(

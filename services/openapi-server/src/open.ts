@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { createIdentity } from '@lucid/common/http/identity-config';
 import { formatTime } from '@lucid/common/runtime/clock';
 import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
+import { version } from '@lucid/common/runtime/version';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { serviceDocument } from './clients/service-document.ts';
@@ -9,10 +9,6 @@ import type { OpenapiServerConfig } from './config.ts';
 import { type DocumentSource, Library } from './domain/library.ts';
 import { Refresher } from './refresher.ts';
 import { FileDocumentStore } from './store/file-document-store.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** Opens openapi-server: the documents kept, the worker that reads them, the app. */
 export async function openOpenapiServer(

@@ -1,11 +1,7 @@
-import { createRequire } from 'node:module';
 import type { Options, ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import ajvFormats from 'ajv-formats';
 import type { FastifyInstance } from 'fastify';
-
-// Both packages are CommonJS whose types describe a default export Node does not give; `require` is exact.
-const require = createRequire(import.meta.url);
-const { Ajv2020 } = require('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js');
-const addFormats = require('ajv-formats') as typeof import('ajv-formats').default;
 
 const shared: Options = {
   allErrors: false,
@@ -17,7 +13,7 @@ const shared: Options = {
 
 function createAjv(options: Options) {
   const ajv = new Ajv2020({ ...shared, ...options });
-  addFormats(ajv);
+  ajvFormats.default(ajv);
   ajv.addFormat('uint256', true);
   ajv.addFormat('binary', true);
   return ajv;
