@@ -5,7 +5,7 @@ import { serviceVariables } from '@lucid/common/runtime/service-config';
 /** Everything the environment decides about api. */
 export const configSchema = defineConfig({
   ...serviceVariables('API', 8083),
-  dataDir: { name: 'API_DATA_DIR', type: 'path', default: '.data/api', doc: 'Folder of the embedded store' },
+  dataDir: { name: 'API_DATA_DIR', type: 'path', default: '/var/lib/api', doc: 'Folder of the embedded store' },
   tokenIssuer: identityVariables.tokenIssuer,
   serviceKey: identityVariables.serviceKey,
   signingKey: {
@@ -36,7 +36,7 @@ export const configSchema = defineConfig({
   setupCodePath: {
     name: 'API_SETUP_CODE_FILE',
     type: 'path',
-    default: '.data/keys/setup-code',
+    default: '/var/lib/api/setup-code',
     doc: 'Where the code that makes the first admin is written (0600); removed once used',
   },
   signInsPerMinute: {
