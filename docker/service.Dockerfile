@@ -1,0 +1,57 @@
+# Every image that holds a Node program: docker/bundle/images.ts lists them, docker-bake.hcl builds them.
+# The final stages only copy, so both platforms build in seconds and nothing is emulated.
+ARG BUILD_BASE=node:24-trixie-slim
+ARG NODE_BASE=gcr.io/distroless/nodejs24-debian13:nonroot
+
+# The bundles, made here on a fresh clone. Whoever has made them already (`pnpm bundle`) hands them in instead:
+#   --build-context build=dist/images
+FROM --platform=$BUILDPLATFORM ${BUILD_BASE} AS build
+WORKDIR /src
+COPY . .
+RUN npx -y pnpm@12 install --frozen-lockfile --ignore-scripts && npx -y pnpm@12 bundle && mv dist/images/* /
+
+FROM --platform=$TARGETPLATFORM ${NODE_BASE} AS tool
+ARG TARGETARCH
+# The image's tag and what docker/bundle/images.ts says of it.
+ARG IMAGE
+ARG STATE
+ARG HEAP_PERCENT=60
+# Root owns what is executed and the user may only read it; the state folder is the user's alone.
+COPY --chown=0:0 --chmod=444 docker/rootfs/passwd docker/rootfs/group /etc/
+COPY --from=build --chown=0:0 --chmod=555 /${IMAGE}/native/${TARGETARCH}/ /app/
+COPY --from=build --chown=0:0 --chmod=555 /${IMAGE}/app/ /app/
+COPY --from=build --chown=1000:1000 --chmod=700 /${IMAGE}/state/ /var/lib/${STATE}/
+WORKDIR /var/lib/${STATE}
+# V8 takes its heap's limit from the machine's memory: a share of the container's own is what fits it.
+ENV NODE_ENV=production \
+    NODE_OPTIONS="--max-old-space-size-percentage=${HEAP_PERCENT} --max-semi-space-size=2" \
+    NODE_COMPILE_CACHE=/var/lib/${STATE}/.compile-cache \
+    HOME=/var/lib/${STATE}
+USER 1000:1000
+ENTRYPOINT ["/nodejs/bin/node", "/app/main.js"]
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG SOURCE=
+ARG NODE_BASE
+LABEL org.opencontainers.image.title="Lucid ${IMAGE}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${NODE_BASE}"
+
+FROM tool AS service
+ARG STATE
+ARG PREFIX
+ARG PORT
+ARG PORT_VARIABLE=${PREFIX}_PORT
+ARG PORTS=1
+ENV ${PREFIX}_HOST=0.0.0.0 \
+    ${PORT_VARIABLE}=${PORT} \
+    ${PREFIX}_DATA_DIR=/var/lib/${STATE} \
+    HEALTHCHECK_HOST=${PREFIX}_HOST \
+    HEALTHCHECK_PORT=${PORT_VARIABLE} \
+    HEALTHCHECK_PORTS=${PORTS}
+EXPOSE ${PORT}
+HEALTHCHECK --interval=30s --timeout=3s --start-period=20s --start-interval=1s --retries=3 \
+  CMD ["/nodejs/bin/node", "/app/healthcheck.js"]
