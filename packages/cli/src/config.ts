@@ -1,10 +1,21 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig, type Environment, loadConfig, type Secret } from '@lucid/common/runtime/config';
+import type { OverridableId } from './doctor/finding.ts';
 import { cliError } from './errors.ts';
 
 /** This machine's own platform, where no other is named. */
 export const defaultGatewayUrl = 'http://127.0.0.1:8082';
+
+/** What lets a platform start in spite of what `doctor --preflight` found. */
+const allow = <const N extends string>(name: N, doc: string) =>
+  ({
+    name,
+    type: 'enum',
+    values: ['0', '1'],
+    default: '0',
+    doc: `\`doctor\`: 1 turns this failure into a warning. ${doc}`,
+  }) as const;
 
 /** Everything the environment decides about the command. */
 export const configSchema = defineConfig({
@@ -27,6 +38,10 @@ export const configSchema = defineConfig({
     optional: true,
     doc: 'Recordings are in its `lucid`; `~/.local/share`',
   },
+  allowUnmounted: allow('LUCID_ALLOW_UNMOUNTED', 'The platform’s folder may be on the system’s own disk'),
+  allowLittleSpace: allow('LUCID_ALLOW_LITTLE_SPACE', 'The disk may be nearly full'),
+  allowNoMemoryLimits: allow('LUCID_ALLOW_NO_MEMORY_LIMITS', 'The kernel’s memory controller may be off'),
+  allowUnsuitedMongo: allow('LUCID_ALLOW_UNSUITED_MONGO', 'MongoDB may be of a version known to crash here'),
 });
 
 export interface CliConfig {
@@ -36,12 +51,21 @@ export interface CliConfig {
   readonly configFolder: string;
   /** Recordings. */
   readonly dataFolder: string;
+  /** Failures of `doctor` that are to be warnings. */
+  readonly allowed: ReadonlySet<OverridableId>;
 }
 
 /** Reads the environment, once. @throws CONFIG_INVALID */
 export function loadCliConfig(env: Environment): CliConfig {
-  const { gatewayUrl, apiKey, configHome, dataHome } = loadConfig(configSchema, env);
+  const values = loadConfig(configSchema, env);
+  const { gatewayUrl, apiKey, configHome, dataHome } = values;
+  const allowed = new Set<OverridableId>();
+  if (values.allowUnmounted === '1') allowed.add('disk-mounted');
+  if (values.allowLittleSpace === '1') allowed.add('disk-space');
+  if (values.allowNoMemoryLimits === '1') allowed.add('memory-cgroup');
+  if (values.allowUnsuitedMongo === '1') allowed.add('mongo');
   return {
+    allowed,
     gatewayUrl,
     apiKey,
     // Looked for only when used: a container's user may have no home, and then most commands need none.

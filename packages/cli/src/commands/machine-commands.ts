@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type Lazily, wholeNumber } from '../command.ts';
+import { gather, type Lazily, wholeNumber } from '../command.ts';
+import { profiles } from '../doctor/finding.ts';
 
 /** setup and doctor: the machine a platform runs on. */
 export function machineCommands(program: Command, lazily: Lazily): void {
@@ -23,4 +24,19 @@ export function machineCommands(program: Command, lazily: Lazily): void {
     .option('--chain-id <id>', 'EIP-155 chain id of a new chain', wholeNumber(1))
     .option('--guardian <address>', 'may cancel proposals; the founding member unless given')
     .action(lazily(() => import('./setup.ts')));
+  program
+    .command('doctor')
+    .description('look the machine and the platform over; says of each fault why it matters and what to do')
+    .option('--root <folder>', 'the platform’s folder on this machine')
+    .addOption(
+      new Option(
+        '--profile <profile>',
+        'what the machine is for: pi serves people, dev is your own, ci lives for minutes',
+      )
+        .choices(profiles)
+        .default('pi'),
+    )
+    .option('--preflight', 'only what must stop a start: the disk, memory limits, the chosen parts; no network')
+    .option('--with <parts>', 'parts the platform is started with: mongo[:VERSION], redis, tor; repeatable', gather)
+    .action(lazily(() => import('./doctor.ts')));
 }
