@@ -21,6 +21,10 @@ variable "BASE" {
 variable "CC_BASE" {
   default = "gcr.io/distroless/cc-debian13:nonroot"
 }
+# Where the builder has no network, Debian's programs come from dist/images: `node test/images/rootfs-main.ts`.
+variable "OFFLINE" {
+  default = false
+}
 variable "PLATFORMS" {
   default = "linux/amd64,linux/arm64"
 }
@@ -104,18 +108,21 @@ target "server-tools" {
   tags     = ["${REPO}:server-tools"]
 }
 
+# The images of Debian's own programs.
 target "tor-proxy" {
-  inherits = ["_common"]
-  context  = "docker/tor-proxy"
-  args     = { BASE = BASE }
-  tags     = ["${REPO}:tor-proxy"]
+  inherits   = ["_common"]
+  dockerfile = "docker/tor-proxy/Dockerfile"
+  contexts   = OFFLINE ? { rootfs = "dist/images/tor-proxy" } : {}
+  args       = { BASE = BASE, VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE }
+  tags       = ["${REPO}:tor-proxy"]
 }
 
 target "redis" {
-  inherits = ["_common"]
-  context  = "docker/redis"
-  args     = { CC_BASE = CC_BASE }
-  tags     = ["${REPO}:redis"]
+  inherits   = ["_common"]
+  dockerfile = "docker/redis/Dockerfile"
+  contexts   = OFFLINE ? { rootfs = "dist/images/redis" } : {}
+  args       = { CC_BASE = CC_BASE, VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE }
+  tags       = ["${REPO}:redis"]
 }
 
 # The one image that is not distroless.
