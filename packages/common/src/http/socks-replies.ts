@@ -12,11 +12,11 @@ const passing = (reason: string): Omit<SocksReply, 'name'> => ({ reason, isPassi
 const lasting = (reason: string): Omit<SocksReply, 'name'> => ({ reason, isPassing: false });
 
 const replies: Readonly<Record<number, Omit<SocksReply, 'name'>>> = {
-  1: passing('The proxy could not make the connection.'),
+  1: passing('The connection could not be made; for an onion service: what it leads to does not answer.'),
   2: lasting('The proxy does not allow this connection: tor’s proxy of the platform takes onion addresses only.'),
   3: passing('The proxy cannot reach the network.'),
   4: passing('The proxy cannot reach the host.'),
-  5: passing('The connection was refused: nothing answers at that port, or the onion service was just withdrawn.'),
+  5: passing('The connection was refused; for an onion service: it has no such port, or was just withdrawn.'),
   6: passing('The connection was not made in time.'),
   7: lasting('The proxy does not know the command.'),
   8: lasting('The proxy does not know the kind of address.'),
@@ -26,7 +26,7 @@ const replies: Readonly<Record<number, Omit<SocksReply, 'name'>>> = {
   243: passing('The onion service did not come to the rendezvous.'),
   244: lasting('The onion service is for authorized clients, and this tor has no key for it.'),
   245: lasting('The onion service does not take this client’s key: it is another’s, or was revoked.'),
-  246: lasting('This is not an onion address: its length, version or checksum is wrong.'),
+  246: lasting('This is no onion address: its length, version or checksum is wrong.'),
   247: passing('The introduction to the onion service was not answered in time.'),
 };
 
