@@ -32,7 +32,17 @@ export default defineConfig({
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [
-      project('unit', ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts', 'test/*.test.ts'], 30_000),
+      project(
+        'unit',
+        [
+          'packages/*/test/**/*.test.ts',
+          'services/*/test/**/*.test.ts',
+          'docker/test/**/*.test.ts',
+          'test/*.test.ts',
+          'test/images/**/*.test.ts',
+        ],
+        30_000,
+      ),
       project('integration', ['test/integration/**/*.test.ts'], 120_000),
       project('conformance', ['test/conformance/**/*.test.ts'], 120_000),
       project('faults', ['test/faults/**/*.test.ts'], 300_000),

@@ -47,7 +47,7 @@ export const mediaTypes = {
 /** The label of a base made here in place of the real one: images that carry it must not be published. */
 export const standInLabel = 'dev.lucid.base.standin';
 
-export function sha256(bytes: Buffer | string): string {
+export function sha256(bytes: Uint8Array | string): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
@@ -78,8 +78,20 @@ export class OciLayout {
     return join(this.folder, 'blobs', digest.replace(':', '/'));
   }
 
-  readJson<T>({ digest }: Descriptor): T {
-    return JSON.parse(readFileSync(this.blobPath(digest), 'utf8')) as T;
+  readIndex(descriptor: Descriptor): ImageIndex {
+    return this.#readJson(descriptor) as ImageIndex;
+  }
+
+  readManifest(descriptor: Descriptor): ImageManifest {
+    return this.#readJson(descriptor) as ImageManifest;
+  }
+
+  readConfig(descriptor: Descriptor): ImageConfig {
+    return this.#readJson(descriptor) as ImageConfig;
+  }
+
+  #readJson({ digest }: Descriptor): unknown {
+    return JSON.parse(readFileSync(this.blobPath(digest), 'utf8'));
   }
 
   putJson(value: object, mediaType: string): Descriptor {

@@ -17,6 +17,7 @@ export interface TarEntry {
 }
 
 const blockSize = 512;
+const capabilities = 'SCHILY.xattr.security.capability';
 const types: Readonly<Record<string, TarEntry['type']>> = {
   '0': 'file',
   '7': 'file',
@@ -62,7 +63,7 @@ function entryOf(header: Buffer, type: string, data: Buffer, extended: Record<st
     gid: Number(extended['gid'] ?? readNumber(header, 116, 8)),
     link: kind === 'hardlink' ? absolute(link) : link,
     data,
-    hasCapabilities: 'SCHILY.xattr.security.capability' in extended,
+    hasCapabilities: capabilities in extended,
   };
 }
 
@@ -105,8 +106,11 @@ export function writeTar(entries: Iterable<TarEntry>): Buffer {
     const { type, data } = entry;
     const name = `.${entry.path}${type === 'directory' && entry.path !== '/' ? '/' : ''}`;
     const link = type === 'hardlink' ? `.${entry.link}` : entry.link;
-    const records =
-      (name.length > 100 ? paxRecord('path', name) : '') + (link.length > 100 ? paxRecord('linkpath', link) : '');
+    const records = [
+      ...(name.length > 100 ? [paxRecord('path', name)] : []),
+      ...(link.length > 100 ? [paxRecord('linkpath', link)] : []),
+      ...(entry.hasCapabilities ? [paxRecord(capabilities, 'present')] : []),
+    ].join('');
     if (records !== '') {
       const bytes = Buffer.from(records);
       parts.push(writeHeader({ name: './pax', flag: 'x', size: bytes.length, mode: 0o644 }), padded(bytes));
@@ -162,8 +166,8 @@ function paxRecord(key: string, value: string): string {
 const noData = Buffer.alloc(0);
 
 /** An entry owned by root, for archives made here. */
-export function fileEntry(path: string, data: Buffer | string, mode = 0o644): TarEntry {
-  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+export function fileEntry(path: string, data: Uint8Array | string, mode = 0o644): TarEntry {
+  const bytes = Buffer.from(data);
   return { path, type: 'file', mode, uid: 0, gid: 0, link: '', data: bytes, hasCapabilities: false };
 }
 
