@@ -1,39 +1,44 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readWalletKey } from '@lucid/cli/setup/keys';
+import { createPrivateFile, findPrivateFile, readSecretFile } from '@lucid/cli/setup/private-file';
 import { createLucidClient, type LucidClient } from '@lucid/client/lucid-client';
 import { createTokenSource } from '@lucid/client/token-source';
 import { AppError } from '@lucid/common/errors';
-import { Wallet } from 'ethers';
+import type { DemoOptions } from './options.ts';
 
-export interface Connection {
-  readonly client: LucidClient;
-  /** The founding member, who proposes and votes. */
-  readonly member: Wallet;
-}
-
-/** Signs in with an API key, or registers the first administrator with the setup code in the keys' folder. */
-export async function connect(gatewayUrl: string, keysFolder: string, apiKey: string | undefined): Promise<Connection> {
+/** Signs in as the options say; on a platform where nobody is registered, as its first administrator. */
+export async function connect(gatewayUrl: string, options: DemoOptions): Promise<LucidClient> {
   const { identity } = createLucidClient({ gatewayUrl });
-  const grant =
-    apiKey === undefined ? await register(gatewayUrl, keysFolder) : ({ grantType: 'api_key', apiKey } as const);
+  const grant = await chooseGrant(gatewayUrl, options);
   const tokens = await identity.createToken({ body: grant });
   const token = createTokenSource({ identity, tokens, grant });
-  return {
-    client: createLucidClient({ gatewayUrl, token, timeoutMs: 30_000 }),
-    member: new Wallet(await readWalletKey(join(keysFolder, 'member.key'))),
-  };
+  return createLucidClient({ gatewayUrl, token, timeoutMs: 30_000 });
 }
 
-async function register(gatewayUrl: string, keysFolder: string) {
-  const path = join(keysFolder, 'setup-code');
-  const setupCode = await readFile(path, 'utf8').catch((cause: unknown) => {
-    const detail = `Somebody is registered already (${path} is gone): make an API key and pass it as --api-key.`;
-    throw new AppError('SETUP_CODE_MISSING', detail, { cause });
-  });
-  const { identity } = createLucidClient({ gatewayUrl });
-  const credentials = { name: 'demo', password: randomBytes(16).toString('base64url') };
-  await identity.registerUser({ body: { ...credentials, setupCode: setupCode.trim() } });
-  return { grantType: 'password', ...credentials } as const;
+async function chooseGrant(gatewayUrl: string, { apiKeyFile, setupCodeFile, username, passwordFile }: DemoOptions) {
+  if (apiKeyFile !== undefined) {
+    return { grantType: 'api_key', apiKey: (await readSecretFile(apiKeyFile)).trim() } as const;
+  }
+  const setupCode = await findPrivateFile(setupCodeFile);
+  if (setupCode !== undefined) {
+    const credentials = { name: username, password: await ensurePassword(passwordFile) };
+    const { identity } = createLucidClient({ gatewayUrl });
+    await identity.registerUser({ body: { ...credentials, setupCode: setupCode.trim() } });
+    return { grantType: 'password', ...credentials } as const;
+  }
+  if (passwordFile !== undefined) {
+    return { grantType: 'password', name: username, password: (await readSecretFile(passwordFile)).trim() } as const;
+  }
+  const detail =
+    `Somebody is registered already (there is no ${setupCodeFile}): ` +
+    'name a user by --username and --password-file, or an API key by --api-key-file.';
+  throw new AppError('SETUP_CODE_MISSING', detail);
+}
+
+/** The password in the file; a new one, kept there for the next time, if there is none. */
+async function ensurePassword(path: string | undefined): Promise<string> {
+  const found = path === undefined ? undefined : await findPrivateFile(path);
+  if (found !== undefined) return found.trim();
+  const password = randomBytes(16).toString('base64url');
+  if (path !== undefined) await createPrivateFile(path, `${password}\n`);
+  return password;
 }

@@ -3,26 +3,52 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LucidClient } from '@lucid/client/lucid-client';
 import { AppError, isAppError } from '@lucid/common/errors';
 import { Transaction, type Wallet } from 'ethers';
-import type { Connection } from './connect.ts';
 import { formatBytes } from './narrator.ts';
 
 type Say = (line: string) => void;
 
 const key = 'maxChunkSize';
 
-/** Proposes a smaller largest chunk, votes for it by a signed message, and waits until it is executed. */
-export async function changeParameter({ client, member }: Connection, bytes: number, say: Say): Promise<void> {
+const MiB = 1024 * 1024;
+
+/** What the platform's governance says the demo must keep to. */
+export interface Limits {
+  /** Largest chunk the sessions take, bytes. */
+  readonly chunkBytesMax: number;
+  /** From proposing to executing, seconds. */
+  readonly voteSec: number;
+}
+
+export async function readLimits({ governance }: LucidClient): Promise<Limits> {
+  const [{ value }, rules] = await Promise.all([governance.getParam({ params: { key } }), governance.getGovernance()]);
+  return {
+    chunkBytesMax: Number(value),
+    voteSec: rules.votingDelaySec + rules.votingPeriodSec + rules.timelockDelaySec,
+  };
+}
+
+/** The parameter before and after the vote, bytes. */
+export interface Change {
+  readonly before: number;
+  readonly after: number;
+}
+
+/**
+ * Proposes another largest chunk, votes for it by a signed message, and waits until it is executed. It goes down to
+ * 2 MiB, or up to 4 MiB where an earlier run left it there.
+ */
+export async function changeParameter(client: LucidClient, member: Wallet, say: Say): Promise<Change> {
   const { governance } = client;
-  const before = await governance.getParam({ params: { key } });
-  say(
-    `${key} is ${formatBytes(Number(before.value))}; bounds ${formatBytes(Number(before.min))} to ${formatBytes(Number(before.max))}`,
-  );
+  const { value, min, max } = await governance.getParam({ params: { key } });
+  const change = { before: Number(value), after: Number(value) > 2 * MiB ? 2 * MiB : 4 * MiB };
+  const bounds = `${formatBytes(Number(min))} to ${formatBytes(Number(max))}`;
+  say(`${key} is ${formatBytes(change.before)}; bounds ${bounds}; the founding member is ${member.address}`);
   const prepared = await governance.prepareProposal({
     body: {
       proposer: member.address,
-      title: `Chunks of at most ${formatBytes(bytes)} (${randomBytes(4).toString('hex')})`,
-      description: 'Smaller chunks suit the memory of small boards.',
-      actions: [{ type: 'setParam', key, value: String(bytes) }],
+      title: `Chunks of at most ${formatBytes(change.after)} (${randomBytes(4).toString('hex')})`,
+      description: 'Smaller chunks suit the memory of small boards, larger ones fast disks.',
+      actions: [{ type: 'setParam', key, value: String(change.after) }],
     },
   });
   const rawTransaction = await signTransaction(client, member, prepared.transaction);
@@ -33,8 +59,9 @@ export async function changeParameter({ client, member }: Connection, bytes: num
   say(`${member.address} voted for it by a signed message; the service relays it without gas`);
   await waitForProposal(client, proposalId, 'executed', say);
   const after = await governance.getParam({ params: { key } });
-  if (after.value !== String(bytes)) throw new AppError('DEMO_FAILED', `${key} is ${after.value}.`);
+  if (after.value !== String(change.after)) throw new AppError('DEMO_FAILED', `${key} is ${after.value}.`);
   say(`${key} is ${formatBytes(Number(after.value))}`);
+  return change;
 }
 
 interface Unsigned {
@@ -89,20 +116,35 @@ async function waitForProposal(
   throw new AppError('DEMO_FAILED', `The proposal is ${last} and not ${wanted}.`);
 }
 
-/** Offers chunks over the new limit until one is refused: the services obey within seconds. */
-export async function showObedience(offer: () => Promise<void>, say: Say): Promise<void> {
+/** Offers chunks that only one of the two limits allows, until the answer is the new limit's: a matter of seconds. */
+export async function showObedience(
+  { before, after }: Change,
+  offer: (bytes: number) => Promise<void>,
+  say: Say,
+): Promise<void> {
   const begun = performance.now();
+  const bytes = Math.min(Math.max(before, after), 4 * MiB);
+  const seconds = () => ((performance.now() - begun) / 1000).toFixed(1);
   while (performance.now() - begun < 30_000) {
-    try {
-      await offer();
-    } catch (error) {
-      if (!isAppError(error, 'SESSION_CHUNK_TOO_LARGE')) throw error;
-      say(
-        `a larger chunk is refused ${((performance.now() - begun) / 1000).toFixed(1)} s later: ✗ ${error.code}: ${error.message}`,
+    const refusal = await refusalOf(offer(bytes));
+    if (after < before && refusal) {
+      return say(
+        `a chunk of ${formatBytes(bytes)} is refused ${seconds()} s later: ✗ ${refusal.code}: ${refusal.message}`,
       );
-      return;
     }
+    if (after > before && !refusal) return say(`a chunk of ${formatBytes(bytes)} is taken ${seconds()} s later`);
     await delay(250);
   }
-  throw new AppError('DEMO_FAILED', 'A chunk over the new limit is still taken.');
+  throw new AppError('DEMO_FAILED', `A chunk of ${formatBytes(bytes)} is still answered as before the vote.`);
+}
+
+/** How a chunk that was too large was refused; undefined for one that was taken. */
+async function refusalOf(offered: Promise<void>): Promise<AppError | undefined> {
+  try {
+    await offered;
+    return undefined;
+  } catch (error) {
+    if (isAppError(error, 'SESSION_CHUNK_TOO_LARGE')) return error;
+    throw error;
+  }
 }

@@ -30,3 +30,10 @@ export function formatBytes(bytes: number): string {
   const power = Math.min(units.length, Math.floor(Math.log2(bytes) / 10));
   return `${(bytes / 1024 ** power).toFixed(1)} ${units[power - 1] ?? ''}`;
 }
+
+/** `90 s`, `26 h`, `5 days` */
+export function formatSpan(seconds: number): string {
+  if (seconds < 600) return `${seconds} s`;
+  const hours = Math.round(seconds / 3600);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}

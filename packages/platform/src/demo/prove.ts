@@ -15,6 +15,7 @@ type Say = (line: string) => void;
 export interface DemoRecording {
   /** Of the policy the session is bound to. */
   readonly policyHash: string;
+  readonly chunkBytes: number;
   readonly content: string;
   readonly labels: string[];
   readonly source: AsyncIterable<Uint8Array>;
@@ -31,7 +32,7 @@ export async function recordAndSeal({ sessions }: LucidClient, recording: DemoRe
     content: recording.content,
   };
   await using journal = await Journal.create(join(recording.folder, 'journal'), await planRecording(options));
-  await recordStream(recording.source, { sessions, journal, chunkBytes: 4 * 1024 * 1024 });
+  await recordStream(recording.source, { sessions, journal, chunkBytes: recording.chunkBytes });
   const { chunkCount, plainBytes, cipherBytes } = journal;
   say(
     `${formatBytes(plainBytes)} recorded as ${chunkCount} encrypted chunks of ${formatBytes(cipherBytes)} in all, each acknowledged as durable`,
