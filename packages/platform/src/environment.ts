@@ -7,8 +7,17 @@ export interface EnvironmentOptions {
   readonly dataDir: string;
   readonly host: string;
   readonly ports: Ports;
-  readonly keys: PlatformKeys;
 }
+
+/** The variables of the key files, and what each is in a platform's keys. */
+const keyVariables = {
+  SERVICE_KEY_FILE: 'serviceKey',
+  API_SIGNING_KEY_FILE: 'apiSigningKey',
+  LEDGER_KEY_FILE: 'ledgerKey',
+  VM_GENESIS_FILE: 'genesis',
+  BLOCKCHAIN_API_ANCHORER_KEY_FILE: 'anchorerKey',
+  GOVERNANCE_RELAYER_KEY_FILE: 'relayerKey',
+} as const satisfies Record<string, keyof PlatformKeys['files']>;
 
 export function urlsOf(host: string, ports: Ports): Record<ServiceName, string> {
   const name = host === '0.0.0.0' ? '127.0.0.1' : host;
@@ -28,8 +37,19 @@ function prefixOf(service: ServiceName): string {
   return service.toUpperCase().replaceAll('-', '_');
 }
 
-/** The variables that make nine services one platform: addresses of each other, folders, keys. */
-export function platformEnvironment({ dataDir, host, ports, keys }: EnvironmentOptions): Environment {
+/** Whether the environment names every key file; then none is made. */
+export function areKeysGiven(env: Environment): boolean {
+  return Object.keys(keyVariables).every((name) => env[name] !== undefined);
+}
+
+/** The variables of keys that are in one folder. */
+export function keyEnvironment({ files, genesis }: PlatformKeys): Environment {
+  const paths = Object.entries(keyVariables).map(([name, key]) => [name, files[key]]);
+  return { ...Object.fromEntries(paths), API_CHAIN_ID: String(genesis.chainId) };
+}
+
+/** The variables that make nine services one platform: addresses of each other and folders. Keys are apart. */
+export function platformEnvironment({ dataDir, host, ports }: EnvironmentOptions): Environment {
   const urls = urlsOf(host, ports);
   const perService = serviceNames.flatMap((service): [string, string][] => {
     const prefix = prefixOf(service);
@@ -46,14 +66,7 @@ export function platformEnvironment({ dataDir, host, ports, keys }: EnvironmentO
     GATEWAY_CORS_ORIGINS: [urls['openapi-gateway'], `http://localhost:${ports['openapi-gateway']}`].join(','),
     TOKEN_ISSUER: urls.api,
     API_SIGN_IN_URL: urls.gateway,
-    API_CHAIN_ID: String(keys.genesis.chainId),
     API_JWKS_URL: `${urls.api}/.well-known/jwks.json`,
-    API_SIGNING_KEY_FILE: keys.files.apiSigningKey,
     API_SETUP_CODE_FILE: setupCodePath(dataDir),
-    SERVICE_KEY_FILE: keys.files.serviceKey,
-    LEDGER_KEY_FILE: keys.files.ledgerKey,
-    VM_GENESIS_FILE: keys.files.genesis,
-    BLOCKCHAIN_API_ANCHORER_KEY_FILE: keys.files.anchorerKey,
-    GOVERNANCE_RELAYER_KEY_FILE: keys.files.relayerKey,
   };
 }

@@ -5,7 +5,8 @@ import { loadConfig } from '@lucid/common/runtime/config';
 import { createLogger } from '@lucid/common/runtime/logger';
 import { version } from '@lucid/common/runtime/version';
 import { configSchema } from './config.ts';
-import { startPlatform } from './platform.ts';
+import { areKeysGiven } from './environment.ts';
+import { startPlatform, startServices } from './platform.ts';
 import { portsFrom } from './ports.ts';
 import { formatSummary } from './summary.ts';
 
@@ -18,22 +19,18 @@ async function main(): Promise<void> {
   const logger = createLogger({ name: 'platform', level: config.logLevel });
   const dataDir = resolve(config.dataDir);
   console.log(`Starting the nine services on the data in ${dataDir}`);
-  await using platform = await startPlatform({
-    dataDir,
-    logger,
-    host: config.host,
-    ports: portsFrom(config.firstPort),
-    profile: config.profile,
-    env: process.env,
-  });
+  const options = { dataDir, logger, host: config.host, ports: portsFrom(config.firstPort), env: process.env };
+  // In a container the keys are mounted, only those that are needed; elsewhere they are made.
+  const own = areKeysGiven(process.env) ? undefined : await startPlatform({ ...options, profile: config.profile });
+  await using services = own ?? (await startServices(options));
   console.log(
     formatSummary({
       version,
       seconds: (performance.now() - startedAt) / 1000,
       dataDir,
-      urls: platform.urls,
-      keysCreated: platform.keys.created,
-      setupCode: await platform.setupCode(),
+      urls: services.urls,
+      keysCreated: own?.keys.created ?? [],
+      setupCode: await own?.setupCode(),
     }),
   );
   flushCompileCache();

@@ -5,7 +5,7 @@ import { ensurePlatformKeys, type PlatformKeys } from '@lucid/cli/setup/keys';
 import type { Environment } from '@lucid/common/runtime/config';
 import type { Logger } from '@lucid/common/runtime/logger';
 import type { RunningService } from '@lucid/common/runtime/run';
-import { platformEnvironment, setupCodePath, urlsOf } from './environment.ts';
+import { keyEnvironment, platformEnvironment, setupCodePath, urlsOf } from './environment.ts';
 import { type Ports, portsFrom, type ServiceName } from './ports.ts';
 import { waitUntilReady } from './readiness.ts';
 import { starters } from './services.ts';
@@ -25,8 +25,12 @@ export interface PlatformOptions {
 }
 
 /** All nine services in this process, ready. Disposing it drains and closes them, callers before the called. */
-export interface Platform extends AsyncDisposable {
+export interface RunningServices extends AsyncDisposable {
   readonly urls: Readonly<Record<ServiceName, string>>;
+}
+
+/** Nine services on keys of their own folder. */
+export interface Platform extends RunningServices {
   readonly keys: PlatformKeys;
   /** The code that registers the first administrator; undefined once there is one. */
   setupCode(): Promise<string | undefined>;
@@ -43,9 +47,17 @@ const startingOrder: readonly (readonly ServiceName[])[] = [
 
 /** Makes missing keys, starts the nine services side by side and waits until each is ready. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { dataDir, logger, host = '127.0.0.1', ports = portsFrom(8080), profile = 'dev' } = options;
+  const { dataDir, profile = 'dev' } = options;
   const keys = await ensurePlatformKeys(join(dataDir, 'keys'), { profile });
-  const env = { ...platformEnvironment({ dataDir, host, ports, keys }), ...options.env };
+  const services = await startServices({ ...options, env: { ...keyEnvironment(keys), ...options.env } });
+  const codePath = options.env?.['API_SETUP_CODE_FILE'] ?? setupCodePath(dataDir);
+  return { ...services, keys, setupCode: () => readSetupCode(codePath) };
+}
+
+/** The same on keys that `env` names. */
+export async function startServices(options: PlatformOptions): Promise<RunningServices> {
+  const { dataDir, logger, host = '127.0.0.1', ports = portsFrom(8080) } = options;
+  const env = { ...platformEnvironment({ dataDir, host, ports }), ...options.env };
   const running: RunningService[] = [];
   try {
     for (const row of startingOrder) {
@@ -62,8 +74,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   let closing: Promise<void> | undefined;
   return {
     urls: urlsOf(host, ports),
-    keys,
-    setupCode: () => readSetupCode(dataDir),
     [Symbol.asyncDispose]: () => (closing ??= closeAll(running)),
   };
 }
@@ -80,9 +90,9 @@ async function closeAll(running: readonly RunningService[]): Promise<void> {
   if (failures.length > 0) throw new AggregateError(failures, 'Some services did not close cleanly.');
 }
 
-async function readSetupCode(dataDir: string): Promise<string | undefined> {
+async function readSetupCode(path: string): Promise<string | undefined> {
   try {
-    return (await readFile(setupCodePath(dataDir), 'utf8')).trim();
+    return (await readFile(path, 'utf8')).trim();
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
