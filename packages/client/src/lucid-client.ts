@@ -5,6 +5,7 @@ import { identityApi } from '@lucid/common/apis/identity';
 import { ledgerApi } from '@lucid/common/apis/ledger';
 import { sessionsApi } from '@lucid/common/apis/sessions';
 import { type ClientOptions, createClient } from '@lucid/common/http/client';
+import { verifyReachable } from './onion-guard.ts';
 
 export interface LucidClientOptions extends Omit<ClientOptions, 'baseUrl'> {
   /** The gateway, such as `http://127.0.0.1:8082`. */
@@ -18,10 +19,14 @@ export type IdentityClient = LucidClient['identity'];
 export type SessionsClient = LucidClient['sessions'];
 export type LedgerClient = LucidClient['ledger'];
 
-/** Typed clients of all services behind one gateway. Uses `fetch` alone: runs in Node and in a browser. */
+/**
+ * Typed clients of all services behind one gateway. Uses `fetch` alone: runs in Node and in a browser. For a gateway at
+ * an onion address pass the one of `createSocksFetch`. @throws ONION_NEEDS_SOCKS for such an address without it
+ */
 export function createLucidClient({ gatewayUrl, urls = {}, ...options }: LucidClientOptions) {
   const base = (family: GatewayFamily): ClientOptions => {
     const baseUrl = urls[family] ?? `${gatewayUrl.replace(/\/$/u, '')}${gatewayPath(family, '/')}`;
+    verifyReachable(baseUrl, options.fetch);
     return { ...options, baseUrl };
   };
   return {
