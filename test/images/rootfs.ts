@@ -6,9 +6,10 @@ import { run } from '../support/run-command.ts';
 import { type Architecture, architectures, cacheDir, outputDir, root } from './config.ts';
 import { DebianArchive } from './debian.ts';
 
-/** The images of Debian's own programs; each has its folder under docker. */
-export const debianImages = ['tor-proxy', 'redis'] as const;
-export type DebianImage = (typeof debianImages)[number];
+/** The images of Debian's own programs, each with a folder under docker: what their state is called under /var/lib. */
+const stateFolders = { 'tor-proxy': 'tor', redis: 'redis' } as const;
+export type DebianImage = keyof typeof stateFolders;
+export const debianImages = ['tor-proxy', 'redis'] as const satisfies readonly DebianImage[];
 
 const script = join(root, 'docker/debian/rootfs.sh');
 
@@ -21,7 +22,7 @@ const script = join(root, 'docker/debian/rootfs.sh');
 export async function makeRootfs(image: DebianImage, cache = cacheDir): Promise<readonly Architecture[]> {
   const archive = new DebianArchive(join(cache, 'debian'));
   const target = join(outputDir, image);
-  mkdirSync(join(target, 'empty'), { recursive: true });
+  mkdirSync(join(target, 'state', stateFolders[image]), { recursive: true, mode: 0o700 });
   const made: Architecture[] = [];
   for (const architecture of architectures) {
     const names = packagesOf(image).map((name) => `${name}:${architecture}`);
