@@ -20,7 +20,7 @@ let folder: string;
 let config: CliConfig;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lucid-recordings-'));
-  config = { gatewayUrl: undefined, apiKey: undefined, configFolder: folder, dataFolder: folder };
+  config = { gatewayUrl: undefined, apiKey: undefined, configFolder: folder, dataFolder: folder, allowed: new Set() };
 });
 
 async function make(name: string, startedAt: number): Promise<void> {
