@@ -68,7 +68,7 @@ export const NewTunnel = strictObject({
   ports: NewTunnelPorts,
   clientAuth: Type.Optional({ ...ClientAuth, default: false }),
   powDefense: Type.Optional({ ...PowDefense, description: 'On unless `clientAuth` is; see Tunnel' }),
-  maxStreams: Type.Optional({ ...MaxStreams, default: 64 }),
+  maxStreams: Type.Optional({ ...MaxStreams, default: 256 }),
   ttlSec: Type.Optional({ ...TtlSec, description: 'Seconds until it stops by itself; without it, never' }),
   secretKey: Type.Optional(
     Type.String({
