@@ -17,8 +17,17 @@ type Waiting = { resolve: (result: string) => void; reject: (error: Error) => vo
 /** The thread's source beside this file: TypeScript in development, JavaScript when built. */
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
 
-/** A thread's heap, several times what it needs: a thread that meets it ends, and the process lives. */
-const HEAP_MB = { chain: 768, calls: 384 } as const;
+/**
+ * A thread's heap, several times what it needs: a thread that meets it ends, and the process lives. Where the process's
+ * memory is limited (a container), no more than a share of that: V8 collects before the kernel ends the whole process.
+ */
+const HEAP = { chain: { mb: 768, share: 0.45 }, calls: { mb: 384, share: 0.25 } } as const;
+
+/** The most heap a thread may take, MB; `limitBytes` is what the process may use, 0 where nothing says. */
+export function heapMbOf(role: keyof typeof HEAP, limitBytes: number): number {
+  const { mb, share } = HEAP[role];
+  return limitBytes > 0 ? Math.min(mb, Math.floor((share * limitBytes) / 2 ** 20)) : mb;
+}
 
 /** One running thread. */
 export class WorkerHost implements AsyncDisposable {
@@ -34,7 +43,8 @@ export class WorkerHost implements AsyncDisposable {
   private constructor(options: WorkerHostOptions) {
     this.#options = options;
     const conditions = import.meta.url.endsWith('.ts') ? ['--conditions=source'] : [];
-    const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB[options.start.role], maxYoungGenerationSizeMb: 32 };
+    const heapMb = heapMbOf(options.start.role, process.constrainedMemory());
+    const resourceLimits = { maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: Math.min(32, heapMb / 8) };
     this.#worker = new Worker(ENTRY, { workerData: options.start, execArgv: conditions, resourceLimits });
     this.#worker.on('message', (message: ThreadMessage) => this.#receive(message));
     this.#worker.on('error', (error) => this.#end(`the thread failed: ${error.message}`));
