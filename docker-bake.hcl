@@ -39,7 +39,7 @@ group "default" {
 
 # The images of docker/bundle/images.ts.
 group "node" {
-  targets = ["services", "standalone-blockchain-api", "platform", "server-tools"]
+  targets = ["services", "blockchain-vm", "standalone-blockchain-api", "platform", "server-tools"]
 }
 
 target "_common" {
@@ -73,17 +73,30 @@ target "services" {
       { tag = "blockchain-governance", state = "governance", prefix = "GOVERNANCE", port = 8085 },
       { tag = "blockchain-ledger", state = "ledger", prefix = "LEDGER", port = 8086 },
       { tag = "blockchain-sessions", state = "sessions", prefix = "SESSIONS", port = 8087 },
-      { tag = "blockchain-vm", state = "vm", prefix = "VM", port = 8088 },
     ]
   }
   args = { IMAGE = item.tag, STATE = item.state, PREFIX = item.prefix, PORT = item.port }
   tags = ["${REPO}:${item.tag}"]
 }
 
+# The chain runs in threads, which size their own heaps.
+target "blockchain-vm" {
+  inherits = ["_node"]
+  target   = "service"
+  args     = { IMAGE = "blockchain-vm", STATE = "vm", PREFIX = "VM", PORT = 8088, NODE_FLAGS = "" }
+  tags     = ["${REPO}:blockchain-vm"]
+}
+
 target "standalone-blockchain-api" {
   inherits = ["_node"]
   target   = "service"
-  args     = { IMAGE = "standalone-blockchain-api", STATE = "blockchain-api", PREFIX = "BLOCKCHAIN_API", PORT = 8084 }
+  args = {
+    IMAGE      = "standalone-blockchain-api"
+    STATE      = "blockchain-api"
+    PREFIX     = "BLOCKCHAIN_API"
+    PORT       = 8084
+    NODE_FLAGS = ""
+  }
   tags     = ["${REPO}:standalone-blockchain-api"]
 }
 
@@ -97,6 +110,7 @@ target "platform" {
     PORT          = 8080
     PORT_VARIABLE = "LUCID_FIRST_PORT"
     PORTS         = 9
+    NODE_FLAGS    = ""
   }
   tags = ["${REPO}:platform"]
 }

@@ -15,16 +15,17 @@ ARG TARGETARCH
 # The image's tag and what docker/bundle/images.ts says of it.
 ARG IMAGE
 ARG STATE
-ARG HEAP_PERCENT=60
+# V8 takes its heap's limit from the machine's memory: a share of the container's own is what fits it. Images with
+# threads are given none, since it would be the limit of each thread.
+ARG NODE_FLAGS="--max-old-space-size-percentage=60 --max-semi-space-size=4"
 # Root owns what is executed and the user may only read it; the state folder is the user's alone.
 COPY --chown=0:0 --chmod=444 docker/rootfs/passwd docker/rootfs/group /etc/
 COPY --from=build --chown=0:0 --chmod=555 /${IMAGE}/native/${TARGETARCH}/ /app/
 COPY --from=build --chown=0:0 --chmod=555 /${IMAGE}/app/ /app/
 COPY --from=build --chown=1000:1000 --chmod=700 /${IMAGE}/state/ /var/lib/${STATE}/
 WORKDIR /var/lib/${STATE}
-# V8 takes its heap's limit from the machine's memory: a share of the container's own is what fits it.
 ENV NODE_ENV=production \
-    NODE_OPTIONS="--max-old-space-size-percentage=${HEAP_PERCENT} --max-semi-space-size=2" \
+    NODE_OPTIONS=${NODE_FLAGS} \
     NODE_COMPILE_CACHE=/var/lib/${STATE}/.compile-cache \
     HOME=/var/lib/${STATE}
 USER 1000:1000

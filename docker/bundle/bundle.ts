@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { version } from '@lucid/common/runtime/version';
@@ -31,21 +31,34 @@ const common: BuildOptions & { metafile: true } = {
 /** One bundle on disk. */
 export interface Bundle {
   readonly image: Image;
-  /** `<folder>/<tag>`: `app`, `native/<architecture>` and `state` go into the image, `meta.json` does not. */
+  /** `<folder>/<tag>`: `app`, `native/<architecture>` and `state` go into the image, `meta.json` (esbuild's) does not. */
   readonly folder: string;
   /** Bytes of JavaScript. */
   readonly size: number;
 }
 
 /**
- * Bundles one image's programs into `folder/<tag>`. The output holds no path of this machine, no time and no source
- * map: the same sources give the same bytes.
+ * Bundles one image's programs into `folder/<tag>`, in one step: whoever copies meanwhile finds the old bundle or the
+ * new one. The output holds no path of this machine, no time and no source map: the same sources give the same bytes.
+ * @throws esbuild's error, which says where a source cannot be bundled; the bundle before is kept
  */
 export async function bundleImage(image: Image, folder: string): Promise<Bundle> {
-  const target = join(folder, image.tag);
-  const app = join(target, 'app');
-  rmSync(target, { recursive: true, force: true });
-  mkdirSync(join(target, 'state'), { recursive: true });
+  mkdirSync(folder, { recursive: true });
+  const made = mkdtempSync(join(folder, '.'));
+  try {
+    const metafile = await bundleInto(made, image);
+    const target = join(folder, image.tag);
+    rmSync(target, { recursive: true, force: true });
+    renameSync(made, target);
+    return { image, folder: target, size: sizeOf(metafile) };
+  } catch (error) {
+    rmSync(made, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function bundleInto(folder: string, image: Image): Promise<Metafile> {
+  const app = join(folder, 'app');
   const { metafile } = await build({
     ...common,
     entryPoints: { main: image.entry, ...image.threads },
@@ -58,13 +71,12 @@ export async function bundleImage(image: Image, folder: string): Promise<Bundle>
   if (image.kind === 'service') {
     await build({ ...common, entryPoints: { healthcheck: 'docker/healthcheck/main.ts' }, outdir: app });
   }
-  copyCompanions(
-    Object.keys(metafile.inputs).map((path) => join(root, path)),
-    { app, native: join(target, 'native') },
-  );
+  const modules = Object.keys(metafile.inputs).map((path) => join(root, path));
+  copyCompanions(modules, { app, native: join(folder, 'native') });
+  mkdirSync(join(folder, 'state'));
   writeFileSync(join(app, 'package.json'), manifestOf(image));
-  writeFileSync(join(target, 'meta.json'), JSON.stringify(metafile));
-  return { image, folder: target, size: sizeOf(metafile) };
+  writeFileSync(join(folder, 'meta.json'), JSON.stringify(metafile));
+  return metafile;
 }
 
 /** The manifest beside the bundle: it makes `.js` ES modules and says where `#assets/…` are. */

@@ -7,7 +7,10 @@ export interface Image {
   readonly kind: 'service' | 'tool';
   /** The program, from the root. */
   readonly entry: string;
-  /** Programs of threads, by the name of their file beside the bundle. */
+  /**
+   * Programs of threads, by the name of their file beside the bundle. An image with threads has no `NODE_OPTIONS`: a
+   * heap limit given there would be each thread's own, whatever the program says.
+   */
   readonly threads?: Readonly<Record<string, string>>;
   /** The folder under /var/lib, the only one the program writes to. */
   readonly state: string;
@@ -19,8 +22,6 @@ export interface Image {
   readonly portVariable?: string;
   /** How many ports in a row it listens on; each must be ready. 1 where not said. */
   readonly ports?: number;
-  /** Percent of the container's memory the JavaScript heap of each thread may take. 60 where not said. */
-  readonly heapPercent?: number;
 }
 
 const vmThread = { worker: 'services/vm/src/worker.ts' };

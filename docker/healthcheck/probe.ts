@@ -33,11 +33,11 @@ export function isReady(host: string, port: number, timeoutMs: number): Promise<
   socket.on('connect', () => socket.write(`GET /readyz HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`));
   socket.on('data', (text: string) => {
     head += text;
-    if (head.length >= statusLength) socket.destroy();
+    if (head.length >= ready.length) socket.destroy();
   });
   socket.on('error', () => resolve(false));
-  socket.on('close', () => resolve(/^HTTP\/1\.1 200/.test(head)));
+  socket.on('close', () => resolve(head.startsWith(ready)));
   return promise;
 }
 
-const statusLength = 'HTTP/1.1 200'.length;
+const ready = 'HTTP/1.1 200';
