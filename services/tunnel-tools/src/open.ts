@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ServiceOptions } from '@lucid/common/http/service';
 import { createTokenVerifier } from '@lucid/common/http/tokens';
 import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
 import { IdempotencyStore } from '@lucid/common/storage/idempotency';
@@ -29,6 +30,7 @@ const answersTtlMs = 86_400_000;
 export async function openTunnelTools(
   config: TunnelToolsConfig,
   context: ServiceContext,
+  options: Pick<ServiceOptions, 'checkResponses'> = {},
 ): Promise<OpenService & { readonly app: FastifyInstance }> {
   await using stack = new AsyncDisposableStack();
   const { logger, clock } = context;
@@ -48,7 +50,7 @@ export async function openTunnelTools(
     userKeys: new URL(config.jwksUrl),
   });
   const parts = { tunnels, observations, answers, tor, prober, store, targets, reconciler };
-  const app = await buildApp({ ...parts, version, verifyToken, logger });
+  const app = await buildApp({ ...parts, version, verifyToken, logger }, options);
   stack.defer(async () => {
     await app.close();
   });
