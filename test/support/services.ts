@@ -30,7 +30,7 @@ export class TestServices implements AsyncDisposable {
     const dataDir = await mkdtemp(join(tmpdir(), 'lucid-services-'));
     const keys = await ensurePlatformKeys(join(dataDir, 'keys'), { profile: 'dev' });
     const [host, ports] = ['127.0.0.1', portsFrom(await findFirstPort())];
-    const variables = { ...platformEnvironment({ dataDir, host, ports, keys }), ...env };
+    const variables = { ...platformEnvironment({ dataDir, host, ports }), ...keyEnvironment(keys), ...env };
     const services = new TestServices(dataDir, urlsOf(host, ports), variables);
     try {
       await Promise.all(serviceNames.map((name) => services.start(name)));
