@@ -6,6 +6,7 @@ import { cliError } from './errors.ts';
 
 /** This machine's own platform, where no other is named. */
 export const defaultGatewayUrl = 'http://127.0.0.1:8082';
+export const defaultTunnelToolsUrl = 'http://127.0.0.1:7000';
 
 /** What lets a platform start in spite of what `doctor --preflight` found. */
 const allow = <const N extends string>(name: N, doc: string) =>
@@ -20,6 +21,18 @@ const allow = <const N extends string>(name: N, doc: string) =>
 /** Everything the environment decides about the command. */
 export const configSchema = defineConfig({
   gatewayUrl: { name: 'LUCID_GATEWAY_URL', type: 'url', optional: true, doc: 'The platform’s gateway, as `--gateway`' },
+  socks: {
+    name: 'LUCID_SOCKS',
+    type: 'string',
+    optional: true,
+    doc: 'tor’s SOCKS port, as `--socks`: `HOST:PORT` or `unix:PATH`',
+  },
+  tunnelToolsUrl: {
+    name: 'TUNNEL_TOOLS_URL',
+    type: 'url',
+    optional: true,
+    doc: 'tunnel-tools, as `--tunnels`',
+  },
   apiKey: {
     name: 'LUCID_API_KEY_FILE',
     type: 'secretFile',
@@ -46,6 +59,8 @@ export const configSchema = defineConfig({
 
 export interface CliConfig {
   readonly gatewayUrl: string | undefined;
+  readonly socks: string | undefined;
+  readonly tunnelToolsUrl: string | undefined;
   readonly apiKey: Secret | undefined;
   /** Credentials and trust files. */
   readonly configFolder: string;
@@ -58,7 +73,7 @@ export interface CliConfig {
 /** Reads the environment, once. @throws CONFIG_INVALID */
 export function loadCliConfig(env: Environment): CliConfig {
   const values = loadConfig(configSchema, env);
-  const { gatewayUrl, apiKey, configHome, dataHome } = values;
+  const { gatewayUrl, socks, tunnelToolsUrl, apiKey, configHome, dataHome } = values;
   const allowed = new Set<OverridableId>();
   if (values.allowUnmounted === '1') allowed.add('disk-mounted');
   if (values.allowLittleSpace === '1') allowed.add('disk-space');
@@ -67,6 +82,8 @@ export function loadCliConfig(env: Environment): CliConfig {
   return {
     allowed,
     gatewayUrl,
+    socks,
+    tunnelToolsUrl,
     apiKey,
     // Looked for only when used: a container's user may have no home, and then most commands need none.
     get configFolder() {

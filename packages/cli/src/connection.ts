@@ -1,8 +1,14 @@
-import { createLucidClient, type IdentityClient, type LucidClient } from '@lucid/client/lucid-client';
+import {
+  createLucidClient,
+  type IdentityClient,
+  type LucidClient,
+  type LucidClientOptions,
+} from '@lucid/client/lucid-client';
 import { createTokenSource, type Tokens } from '@lucid/client/token-source';
+import { tunnelsApi } from '@lucid/common/apis/tunnels';
 import { AppError, isAppError } from '@lucid/common/errors';
 import { ApiError } from '@lucid/common/http/client';
-import { defaultGatewayUrl } from './config.ts';
+import { defaultGatewayUrl, defaultTunnelToolsUrl } from './config.ts';
 import type { CliContext, GlobalOptions } from './context.ts';
 import { CredentialStore, type Credentials } from './credentials.ts';
 import { cliError } from './errors.ts';
@@ -11,6 +17,8 @@ import { cliError } from './errors.ts';
 export interface Connection {
   readonly client: LucidClient;
   readonly gatewayUrl: string;
+  /** The access token of a call; undefined where nobody is signed in. */
+  readonly token: (() => Promise<string | undefined>) | undefined;
   /** Whether calls carry a token. */
   readonly isSignedIn: boolean;
 }
@@ -18,22 +26,52 @@ export interface Connection {
 /** Which platform is meant: the option, the variable, where the user is signed in, or this machine. */
 export async function gatewayUrlOf({ config }: CliContext, options: GlobalOptions): Promise<string> {
   const named = options.gateway ?? config.gatewayUrl;
-  if (named !== undefined) return parseGateway(named);
+  if (named !== undefined) return parseAddress('--gateway', named, defaultGatewayUrl);
   return (await new CredentialStore(config.configFolder).find())?.gatewayUrl ?? defaultGatewayUrl;
+}
+
+/** Where the platform's tunnel-tools is: the option, the variable, or this machine. */
+export function tunnelToolsUrlOf({ config }: Pick<CliContext, 'config'>, options: GlobalOptions): string {
+  const named = options.tunnels ?? config.tunnelToolsUrl ?? defaultTunnelToolsUrl;
+  return parseAddress('--tunnels', named, defaultTunnelToolsUrl);
 }
 
 /** A failure to get an answer at all, with the address that was asked; any other error as it is. */
 export async function nameGateway(context: CliContext, options: GlobalOptions, error: unknown): Promise<unknown> {
   const isUnanswered = isAppError(error) && !(error instanceof ApiError) && error.code.startsWith('UPSTREAM_');
   if (!isUnanswered) return error;
-  const detail = `${error.message.replace(/\.$/, '')}, asked at ${await gatewayUrlOf(context, options)}.`;
+  const isTunnels = error.data['dependency'] === tunnelsApi.service;
+  const url = isTunnels ? tunnelToolsUrlOf(context, options) : await gatewayUrlOf(context, options);
+  const detail = `${error.message.replace(/\.$/, '')}, asked at ${url}.`;
   return new AppError(error.code, detail, { status: error.status, data: error.data, cause: error });
 }
 
-function parseGateway(text: string): string {
+/** For one call where circuits have to be built first, ms. */
+const socksTimeoutMs = 60_000;
+
+/**
+ * How calls to an address go: as they are, or through the SOCKS proxy that the option or the variable names. This
+ * machine itself is never asked through it: tor would refuse.
+ */
+export async function routeTo(
+  { config }: Pick<CliContext, 'config'>,
+  options: GlobalOptions,
+  url: string,
+): Promise<Pick<LucidClientOptions, 'fetch' | 'timeoutMs'>> {
+  const socks = options.socks ?? config.socks;
+  if (socks === undefined || isLoopback(new URL(url).hostname)) return {};
+  const { createSocksFetch } = await import('@lucid/client/socks-fetch');
+  return { fetch: createSocksFetch(socks), timeoutMs: socksTimeoutMs };
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+function parseAddress(option: string, text: string, example: string): string {
   const url = URL.parse(text);
   if (!url || !/^https?:$/.test(url.protocol)) {
-    throw cliError('USAGE_INVALID', `--gateway takes an address such as ${defaultGatewayUrl}, not "${text}".`);
+    throw cliError('USAGE_INVALID', `${option} takes an address such as ${example}, not "${text}".`);
   }
   return url.href.replace(/\/+$/, '');
 }
@@ -42,23 +80,25 @@ function parseGateway(text: string): string {
 export async function connect(context: CliContext, options: GlobalOptions): Promise<Connection> {
   const store = new CredentialStore(context.config.configFolder);
   const gatewayUrl = await gatewayUrlOf(context, options);
-  const { identity } = createLucidClient({ gatewayUrl });
+  const route = await routeTo(context, options, gatewayUrl);
+  const { identity } = createLucidClient({ gatewayUrl, ...route });
   const apiKey = context.config.apiKey?.reveal();
   if (apiKey !== undefined) {
     const token = createTokenSource({ identity, grant: { grantType: 'api_key', apiKey } });
-    return { client: createLucidClient({ gatewayUrl, token }), gatewayUrl, isSignedIn: true };
+    return { client: createLucidClient({ gatewayUrl, token, ...route }), gatewayUrl, token, isSignedIn: true };
   }
   const credentials = await store.find();
   // Credentials go to the platform they are from, and nowhere else.
   if (credentials?.gatewayUrl !== gatewayUrl) {
-    return { client: createLucidClient({ gatewayUrl }), gatewayUrl, isSignedIn: false };
+    const client = createLucidClient({ gatewayUrl, ...route });
+    return { client, gatewayUrl, token: undefined, isSignedIn: false };
   }
   const token = createTokenSource({
     identity: { createToken: (input) => renew(store, identity, credentials, input) },
     tokens: credentials.tokens,
     ...(credentials.apiKey === undefined ? {} : { grant: { grantType: 'api_key', apiKey: credentials.apiKey } }),
   });
-  return { client: createLucidClient({ gatewayUrl, token }), gatewayUrl, isSignedIn: true };
+  return { client: createLucidClient({ gatewayUrl, token, ...route }), gatewayUrl, token, isSignedIn: true };
 }
 
 /** As `connect`. @throws NOT_SIGNED_IN */

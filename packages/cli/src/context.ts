@@ -16,4 +16,7 @@ export interface GlobalOptions {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly gateway?: string;
+  readonly socks?: string;
+  /** Of `lucid tunnel …` alone. */
+  readonly tunnels?: string;
 }

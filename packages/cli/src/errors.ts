@@ -52,6 +52,8 @@ export const cliErrors = {
   PREPARED_MISMATCH: { exitCode: exitCodes.unproven, doc: 'The platform prepared something else than was asked for.' },
   CHAIN_CALL_REFUSED: { exitCode: exitCodes.failed, doc: 'The chain refused a call that has to come before signing.' },
   PROOF_INVALID: { exitCode: exitCodes.unproven, doc: 'The proof does not hold.' },
+  ONION_NEEDS_SOCKS: { exitCode: exitCodes.usage, doc: 'An onion address is reached through tor only.' },
+  SOCKS_ADDRESS_INVALID: { exitCode: exitCodes.usage, doc: 'A SOCKS proxy is HOST:PORT or unix:PATH.' },
   INTERRUPTED: { exitCode: exitCodes.interrupted, doc: 'Stopped by the user.' },
 } as const;
 
@@ -90,10 +92,33 @@ const hints: Readonly<Record<string, string>> = {
   SESSION_WAIT_TIMEOUT: 'The platform goes on by itself; look again with: lucid session show ID.',
   SESSION_NOT_ANCHORED: 'Wait for the anchor, or take the bundle without it: --allow-unanchored.',
   RECORDING_INCOMPLETE: 'Send the rest first: lucid session record --resume NAME.',
+  ONION_NEEDS_SOCKS: 'Say where tor listens: --socks 127.0.0.1:9050 (Tor Browser’s is 127.0.0.1:9150).',
+  TUNNEL_WAIT_TIMEOUT: 'It goes on by itself; look again with: lucid tunnel show NAME, lucid tunnel status.',
+  TUNNEL_CLIENT_AUTH_OFF: 'Make it one for authorized clients first: lucid tunnel set NAME --client-auth.',
+  TUNNEL_ROTATION_RUNNING: 'The old address still has its time: lucid tunnel show NAME.',
+  TUNNEL_STOPPED: 'Start it: lucid tunnel start NAME.',
   TRUST_MISSING: 'Say which log you trust: --trust FILE. A platform’s own: lucid ledger trust > FILE, or lucid login.',
 };
 
 /** What to do about an error; undefined where its text says all. */
 export function hintFor(error: unknown): string | undefined {
-  return isAppError(error) ? hints[error.code] : undefined;
+  if (!isAppError(error)) return undefined;
+  const { code, data } = error;
+  if (code.startsWith('UPSTREAM_') && data['dependency'] === 'tunnel-tools') {
+    return 'tunnel-tools listens on the platform’s machine only; say where: --tunnels URL.';
+  }
+  const reply = data['reply'];
+  if (typeof reply === 'string') return replyHints[reply] ?? 'Tor may need a moment; try again.';
+  return hasCause(error, 'SOCKS_UNREACHABLE') ? 'Is tor running? Say where: --socks HOST:PORT.' : hints[code];
+}
+
+/** Of tor's replies, for those who visit. */
+const replyHints: Readonly<Record<string, string>> = {
+  F4: 'Give your tor the key you were given: the .auth_private file belongs into its ClientOnionAuthDir.',
+  F5: 'Ask the operator for a key of your own: lucid tunnel clients add NAME PERSON.',
+  F6: 'Copy the address again: 56 letters and digits, then .onion.',
+};
+
+function hasCause({ cause }: AppError, code: string): boolean {
+  return isAppError(cause) && (cause.code === code || hasCause(cause, code));
 }

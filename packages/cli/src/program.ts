@@ -6,6 +6,7 @@ import { ledgerCommands } from './commands/ledger-commands.ts';
 import { machineCommands } from './commands/machine-commands.ts';
 import { sessionCommands } from './commands/session-commands.ts';
 import { signInCommands } from './commands/sign-in-commands.ts';
+import { tunnelCommands } from './commands/tunnel-commands.ts';
 import { defaultGatewayUrl } from './config.ts';
 import type { CliContext } from './context.ts';
 import { cliError, type ExitCode, exitCodes } from './errors.ts';
@@ -54,6 +55,10 @@ function createProgram({ stdout, stderr }: CliContext, lazily: Lazily, isJson: b
       '--gateway <url>',
       `the platform’s gateway (LUCID_GATEWAY_URL, else where you are signed in, else ${defaultGatewayUrl})`,
     )
+    .option(
+      '--socks <proxy>',
+      'reach the platform through tor: HOST:PORT or unix:PATH of its SOCKS port; what an .onion gateway needs (LUCID_SOCKS)',
+    )
     .exitOverride()
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .configureOutput({
@@ -67,7 +72,15 @@ function createProgram({ stdout, stderr }: CliContext, lazily: Lazily, isJson: b
       '\nStart: lucid login --setup-code CODE --username me, then lucid session record FILE --seal, lucid session export latest.\n' +
         'Exit codes: 0 done, 1 refused, 2 usage, 3 local file or key, 4 not allowed, 5 not reachable, 6 proof does not hold,\n130 stopped.',
     );
-  for (const add of [machineCommands, signInCommands, sessionCommands, ledgerCommands, chainCommands, govCommands])
+  for (const add of [
+    machineCommands,
+    signInCommands,
+    sessionCommands,
+    ledgerCommands,
+    chainCommands,
+    govCommands,
+    tunnelCommands,
+  ])
     add(program, lazily);
   return program;
 }

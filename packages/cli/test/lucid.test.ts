@@ -18,7 +18,19 @@ describe.concurrent('help', () => {
   test('names every command and the exit codes, and is no error', async () => {
     const { exitCode, stdout, stderr } = await lucid(['--help']);
     expect([exitCode, stderr]).toEqual([0, '']);
-    for (const word of ['setup', 'login', 'session', 'verify', 'ledger', 'chain', 'gov', '--json', 'Exit codes']) {
+    for (const word of [
+      'setup',
+      'login',
+      'session',
+      'verify',
+      'ledger',
+      'chain',
+      'gov',
+      'tunnel',
+      '--socks',
+      '--json',
+      'Exit codes',
+    ]) {
       expect(stdout).toContain(word);
     }
     expect((await lucid(['--version'])).stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
@@ -30,6 +42,7 @@ describe.concurrent('help', () => {
     ['gov', 'propose', '--set'],
     ['verify', '', '--trust'],
     ['setup', '', '--profile'],
+    ['tunnel', 'create', '--client-auth'],
   ])('lucid %s %s says its options and the global ones', async (command, verb, option) => {
     const { exitCode, stdout } = await lucid([command, verb, '--help'].filter(Boolean));
     expect(exitCode).toBe(0);
@@ -52,6 +65,27 @@ describe.concurrent('errors say what is wrong and what to do, with their exit co
       2,
       /--gateway takes an address/,
     ],
+    [
+      'an onion address without tor',
+      async () => ['chain', 'status', '--gateway', 'http://a.onion'],
+      2,
+      /only; name its SOCKS port\. \(ONION_NEEDS_SOCKS\)\nhint: .*--socks/,
+    ],
+    [
+      'a SOCKS proxy that is none',
+      async () => ['chain', 'status', '--gateway', 'http://a.onion', '--socks', 'tor'],
+      2,
+      /HOST:PORT or unix:PATH, not "tor"/,
+    ],
+    [
+      'a SOCKS proxy that is not there',
+      async () => ['chain', 'status', '--gateway', 'http://a.onion', '--socks', '127.0.0.1:9'],
+      5,
+      /asked at http:\/\/a\.onion.*\nhint: Is tor running\? Say where: --socks/,
+    ],
+    ['an onion service without a sign-in', async () => ['tunnel', 'list'], 4, /not signed in.*\nhint: Sign in/],
+    ['an address given up by mistake', async () => ['tunnel', 'remove', 'a'], 2, /never comes back.*--yes/],
+    ['a change of nothing', async () => ['tunnel', 'set', 'a', '--ttl', '0'], 2, /from 1 on, or never/],
     ['no way to sign in', async () => ['login'], 2, /--username NAME, --wallet FILE or --api-key-file FILE/],
     ['a code without a name', async () => ['login', '--setup-code', 'x'], 2, /--username NAME/],
     ['two sources', async () => ['session', 'record', 'a', '--command', 'b'], 2, /not both/],

@@ -5,7 +5,6 @@ import { identityApi } from '@lucid/common/apis/identity';
 import { ledgerApi } from '@lucid/common/apis/ledger';
 import { sessionsApi } from '@lucid/common/apis/sessions';
 import { type ClientOptions, createClient } from '@lucid/common/http/client';
-import { verifyReachable } from './onion-guard.ts';
 
 export interface LucidClientOptions extends Omit<ClientOptions, 'baseUrl'> {
   /** The gateway, such as `http://127.0.0.1:8082`. */
@@ -26,7 +25,6 @@ export type LedgerClient = LucidClient['ledger'];
 export function createLucidClient({ gatewayUrl, urls = {}, ...options }: LucidClientOptions) {
   const base = (family: GatewayFamily): ClientOptions => {
     const baseUrl = urls[family] ?? `${gatewayUrl.replace(/\/$/u, '')}${gatewayPath(family, '/')}`;
-    verifyReachable(baseUrl, options.fetch);
     return { ...options, baseUrl };
   };
   return {

@@ -3,7 +3,7 @@ import type { Tokens } from '@lucid/client/token-source';
 import { isAppError } from '@lucid/common/errors';
 import { askSecret } from '../ask.ts';
 import type { Run } from '../command.ts';
-import { gatewayUrlOf } from '../connection.ts';
+import { gatewayUrlOf, routeTo } from '../connection.ts';
 import type { CliContext } from '../context.ts';
 import { CredentialStore } from '../credentials.ts';
 import { cliError } from '../errors.ts';
@@ -29,10 +29,11 @@ interface SignIn {
 export const run: Run<LoginOptions> = async (context, output, options) => {
   verifyOptions(options);
   const gatewayUrl = await gatewayUrlOf(context, options);
-  const { identity, ledger } = createLucidClient({ gatewayUrl });
+  const route = await routeTo(context, options, gatewayUrl);
+  const { identity, ledger } = createLucidClient({ gatewayUrl, ...route });
   const signIn = await signInWith(context, identity, options);
   const { tokens } = signIn;
-  const me = await createLucidClient({ gatewayUrl, token: () => tokens.accessToken }).identity.getMe();
+  const me = await createLucidClient({ gatewayUrl, token: () => tokens.accessToken, ...route }).identity.getMe();
   const store = new CredentialStore(context.config.configFolder);
   await store.locked(() => store.put({ version: 1, gatewayUrl, name: me.name, ...signIn }));
   await meetLog(context, output, gatewayUrl, ledger);

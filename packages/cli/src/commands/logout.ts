@@ -1,10 +1,11 @@
 import { createLucidClient } from '@lucid/client/lucid-client';
 import { isAppError } from '@lucid/common/errors';
 import type { Run } from '../command.ts';
+import { routeTo } from '../connection.ts';
 import { CredentialStore } from '../credentials.ts';
 
 /** Revokes the sign-in and forgets it; it is forgotten even if the platform is away. */
-export const run: Run<object> = async (context, output) => {
+export const run: Run<object> = async (context, output, options) => {
   const store = new CredentialStore(context.config.configFolder);
   const credentials = await store.find();
   if (!credentials) {
@@ -18,7 +19,8 @@ export const run: Run<object> = async (context, output) => {
     await store.remove();
     if (refreshToken === undefined) return;
     try {
-      await createLucidClient({ gatewayUrl }).identity.revokeToken({ body: { refreshToken } });
+      const route = await routeTo(context, options, gatewayUrl);
+      await createLucidClient({ gatewayUrl, ...route }).identity.revokeToken({ body: { refreshToken } });
       isRevoked = true;
     } catch (error) {
       if (!isAppError(error)) throw error;

@@ -52,7 +52,7 @@ async function isOld(path: string): Promise<boolean> {
  * Makes a file with mode 0600, whole and on the disk or not at all: a temporary file, synced, then linked to its name,
  * which fails rather than replaces. Answers false when the name is taken; the file there is not touched.
  */
-export async function createPrivateFile(path: string, text: string): Promise<boolean> {
+export async function createPrivateFile(path: string, text: string | Uint8Array): Promise<boolean> {
   const temporary = await writeTemporary(path, text);
   try {
     await link(temporary, path);
@@ -100,7 +100,7 @@ export async function readSecretFile(path: string): Promise<string> {
 
 const temporaryName = /^\.[0-9a-f]{16}\.tmp$/;
 
-async function writeTemporary(path: string, text: string): Promise<string> {
+async function writeTemporary(path: string, text: string | Uint8Array): Promise<string> {
   const temporary = join(dirname(path), `.${randomBytes(8).toString('hex')}.tmp`);
   const file = await open(temporary, 'wx', 0o600);
   try {

@@ -1,6 +1,7 @@
 import type { Api, Operation, OperationInput, OperationOutput, Operations, RawBodyInput } from '../apis/api.ts';
 import { AppError, type FieldError } from '../errors.ts';
 import { CircuitBreaker, type CircuitBreakerOptions } from './circuit-breaker.ts';
+import { verifyReachable } from './onion-guard.ts';
 
 /** A problem document as an error: `code` and `status` are the service's own. */
 export class ApiError extends AppError {
@@ -71,9 +72,11 @@ const backOffMaxMs = 5000;
  * Calls that may be repeated (GET, PUT, DELETE, or with an idempotency key) are, with exponential back-off and full
  * jitter, honouring Retry-After; streams never are.
  * @throws ApiError for an error answer; AppError UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE or CIRCUIT_OPEN for none,
- * UPSTREAM_ANSWER_INVALID for one that is not what the operation declares
+ * UPSTREAM_ANSWER_INVALID for one that is not what the operation declares. ONION_NEEDS_SOCKS, at once, for an onion
+ * address without a `fetch` that goes through tor
  */
 export function createClient<O extends Operations>(api: Api<O>, options: ClientOptions): Client<O> {
+  verifyReachable(options.baseUrl, options.fetch);
   const breaker = options.breaker ? new CircuitBreaker(api.service, options.breaker) : undefined;
   const methods = Object.entries(api.operations).map(([operationId, operation]) => [
     operationId,

@@ -1,7 +1,7 @@
-import { AppError } from '@lucid/common/errors';
+import { AppError } from '../errors.ts';
 
 /** Whether the address is of an onion service, whose name only tor can reach and no resolver may see. */
-export function isOnionUrl(url: string): boolean {
+function isOnionUrl(url: string): boolean {
   return URL.parse(url)?.hostname.replace(/\.$/, '').endsWith('.onion') ?? false;
 }
 
