@@ -5,7 +5,7 @@ import { ensurePlatformKeys } from '@lucid/cli/setup/keys';
 import type { Environment } from '@lucid/common/runtime/config';
 import { createLogger } from '@lucid/common/runtime/logger';
 import type { RunningService } from '@lucid/common/runtime/run';
-import { platformEnvironment, setupCodePath, urlsOf } from '@lucid/platform/environment';
+import { keyEnvironment, platformEnvironment, setupCodePath, urlsOf } from '@lucid/platform/environment';
 import { findFirstPort, portsFrom, type ServiceName, serviceNames } from '@lucid/platform/ports';
 import { waitUntilReady } from '@lucid/platform/readiness';
 import { starters } from '@lucid/platform/services';
