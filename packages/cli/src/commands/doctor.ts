@@ -1,37 +1,80 @@
 import { resolve } from 'node:path';
+import { isAppError } from '@lucid/common/errors';
 import type { Run } from '../command.ts';
+import { defaultGatewayUrl } from '../config.ts';
+import { connect, gatewayUrlOf, tunnelToolsUrlOf } from '../connection.ts';
+import type { CliContext, GlobalOptions } from '../context.ts';
 import { type Finding, type Profile, weigh, worstOf } from '../doctor/finding.ts';
 import { openHost } from '../doctor/host.ts';
-import { parseParts, preflight } from '../doctor/preflight.ts';
-import { cliError, type ExitCode, exitCodes } from '../errors.ts';
+import { parseParts } from '../doctor/parts.ts';
+import { preflight } from '../doctor/preflight.ts';
+import { cliError, exitCodes } from '../errors.ts';
+import { formatCount } from '../output.ts';
 
 interface DoctorOptions {
   readonly root?: string;
   readonly profile: Profile;
   readonly preflight?: boolean;
   readonly with?: readonly string[];
+  readonly ntp?: string;
 }
 
 /** Looks the machine and the platform over; ends with what the worst finding means. */
-export const run: Run<DoctorOptions> = async ({ config }, output, options) => {
+export const run: Run<DoctorOptions> = async (context, output, options) => {
   const { profile } = options;
   const parts = parseParts(options.with ?? []);
+  const root = options.root === undefined ? undefined : resolve(options.root);
   const host = openHost();
-  if (options.root === undefined) throw cliError('USAGE_INVALID', 'Name the platform’s folder: --root FOLDER.');
-  const findings = weigh(preflight(host, resolve(options.root), parts), profile, config.allowed);
-  output.result({ status: worstOf(findings), findings }, describe(findings, options.preflight === true));
-  return exitCodeOf(findings);
+  const judge = (findings: readonly Finding[]) => weigh(findings, profile, context.config.allowed);
+  if (options.preflight) {
+    if (root === undefined) throw cliError('USAGE_INVALID', 'Name the platform’s folder: --root FOLDER.');
+    const findings = judge(preflight(host, root, parts));
+    output.result({ status: worstOf(findings), findings }, describe(findings, ['warn', 'fail']));
+    return worstOf(findings) === 'fail' ? exitCodes.local : exitCodes.ok;
+  }
+  const { examineMachine } = await import('../doctor/examine.ts');
+  const ofMachine = judge(await examineMachine(host, { root, parts, ntpHost: options.ntp }));
+  const ofPlatform = judge(await examinePlatform(context, options, root));
+  const findings = [...ofMachine, ...ofPlatform];
+  output.result({ status: worstOf(findings), findings }, describe(findings));
+  if (worstOf(ofMachine) === 'fail') return exitCodes.local;
+  return worstOf(ofPlatform) === 'fail' ? exitCodes.unavailable : exitCodes.ok;
 };
 
-function exitCodeOf(findings: readonly Finding[]): ExitCode {
-  return worstOf(findings) === 'fail' ? exitCodes.local : exitCodes.ok;
+async function examinePlatform(
+  context: CliContext,
+  options: GlobalOptions,
+  root: string | undefined,
+): Promise<Finding[]> {
+  const { checkPlatform } = await import('../doctor/platform.ts');
+  const { checkPorts } = await import('../doctor/ports.ts');
+  const { checkTor } = await import('../doctor/tor.ts');
+  const token = (await withoutHome(() => connect(context, options)))?.token;
+  const gatewayUrl = (await withoutHome(() => gatewayUrlOf(context, options))) ?? defaultGatewayUrl;
+  const isNamed = (options.tunnels ?? context.config.tunnelToolsUrl) !== undefined;
+  const [platform, ports, tor] = await Promise.all([
+    checkPlatform(gatewayUrl, root),
+    checkPorts(openHost()),
+    checkTor({ url: tunnelToolsUrlOf(context, options), isNamed, token }),
+  ]);
+  return [...platform, ...ports, ...tor];
 }
 
-/** A line a finding; of those that need it also why and what to do. */
-function describe(findings: readonly Finding[], isBrief: boolean): string {
-  const shown = isBrief ? findings.filter(({ severity }) => severity === 'warn' || severity === 'fail') : findings;
+/** Asks for what may need the credentials kept in a home folder; undefined where there is none, or nothing fit. */
+async function withoutHome<T>(get: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await get();
+  } catch (error) {
+    if (isAppError(error) && (error.code === 'HOME_MISSING' || error.code === 'CREDENTIALS_INVALID')) return undefined;
+    throw error;
+  }
+}
+
+/** A line a finding; of those that warn or fail also why and what to do. */
+function describe(findings: readonly Finding[], shown?: readonly string[]): string {
   const width = Math.max(...findings.map(({ id }) => id.length));
-  const lines = shown.flatMap(({ id, severity, found, why, fix }) => {
+  const lines = findings.flatMap(({ id, severity, found, why, fix }) => {
+    if (shown?.includes(severity) === false) return [];
     const head = `${severity.toUpperCase().padEnd(4)}  ${id.padEnd(width)}  ${found}`;
     const indent = ' '.repeat(width + 8);
     if (severity === 'ok' || severity === 'info') return [head];
@@ -42,5 +85,6 @@ function describe(findings: readonly Finding[], isBrief: boolean): string {
 
 function summarise(findings: readonly Finding[]): string {
   const count = (severity: string) => findings.filter((finding) => finding.severity === severity).length;
-  return `${count('ok')} ok, ${count('info')} to know, ${count('warn')} warnings, ${count('fail')} failures`;
+  const [warnings, failures] = [formatCount(count('warn'), 'warning'), formatCount(count('fail'), 'failure')];
+  return `${count('ok')} ok, ${count('info')} to know, ${warnings}, ${failures}`;
 }

@@ -37,6 +37,7 @@ export function machineCommands(program: Command, lazily: Lazily): void {
         .default('pi'),
     )
     .option('--preflight', 'only what must stop a start: the disk, memory limits, the chosen parts; no network')
+    .option('--ntp <host>', 'compare the clock with this time server')
     .option('--with <parts>', 'parts the platform is started with: mongo[:VERSION], redis, tor; repeatable', gather)
     .action(lazily(() => import('./doctor.ts')));
 }

@@ -7,8 +7,8 @@ import { ensureHostRoot, type HostRoot } from '../setup/host-root.ts';
 import { isErrno } from '../setup/private-file.ts';
 import { describeKeys, listCreated, noteUnused } from './setup.ts';
 
-/** Where api, alone or in the one process of all, writes the code of the first admin: relative to the root. */
-const setupCodes = ['data/api/setup-code', 'data/platform/setup-code'] as const;
+/** Where api writes the code of the first admin, relative to the root. */
+const setupCode = 'data/api/setup-code';
 
 /** Makes the machine's folders, keys and copies, and says what comes next. */
 export async function runRoot(output: Output, root: string, options: GenesisOptions): Promise<void> {
@@ -20,7 +20,7 @@ export async function runRoot(output: Output, root: string, options: GenesisOpti
   }
   const { created, keys } = host;
   output.result(
-    { root, created, addresses: keys.addresses, genesis: keys.genesis, setupCode: setupCodes[0] },
+    { root, created, addresses: keys.addresses, genesis: keys.genesis, setupCode },
     `${describeRoot(host)}\n${nextSteps.join('\n')}`,
   );
 }
@@ -28,8 +28,7 @@ export async function runRoot(output: Output, root: string, options: GenesisOpti
 const nextSteps = [
   'Next:',
   '  1. Back up the folder keys, sealed: whoever has it is the platform, and without it there is none.',
-  `  2. Start the platform. The code of the first admin is then in ${setupCodes[0]}`,
-  `     (${setupCodes[1]} where one process runs all).`,
+  `  2. Start the platform. The code of the first admin is then in ${setupCode}`,
   '  3. lucid login --setup-code CODE --username NAME',
 ];
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The machine as the kernel shows it. Paths are relative to its root folder: `proc/meminfo`. */
@@ -12,6 +12,8 @@ export interface Host {
   /** Names in a folder; none when it cannot be read. */
   list(name: string): readonly string[];
   has(name: string): boolean;
+  /** What a symbolic link says; undefined when it cannot be read. */
+  link(name: string): string | undefined;
 }
 
 /** Looks at this machine, or at a folder that is laid out like one. */
@@ -25,6 +27,7 @@ export function openHost(root = '/', arch: string = process.arch): Host {
     text: (name) => bytes(name)?.toString('utf8').trim(),
     list: (name) => orUndefined(() => readdirSync(path(name))) ?? [],
     has: (name) => existsSync(path(name)),
+    link: (name) => orUndefined(() => readlinkSync(path(name))),
   };
 }
 

@@ -1,6 +1,7 @@
 import { formatBytes } from '../output.ts';
 import type { Finding } from './finding.ts';
 import type { Host } from './host.ts';
+import type { ChosenParts } from './parts.ts';
 
 /** Whether memory limits work: on Raspberry Pi OS the kernel leaves the controller off, and limits do nothing. */
 export function checkMemoryCgroup(host: Host): Finding {
@@ -28,27 +29,39 @@ function readMemoryCgroup(host: Host): { readonly version: 1 | 2; readonly isOn:
 }
 
 /** Total memory, bytes. */
-export function readMemoryTotal(host: Host): number | undefined {
+function readMemoryTotal(host: Host): number | undefined {
   const kib = host.text('proc/meminfo')?.match(/^MemTotal:\s+(\d+) kB/m)?.[1];
   return kib === undefined ? undefined : Number(kib) * 1024;
 }
 
 const MiB = 2 ** 20;
 
-/** What a container each, and one process for all, need with room for work, bytes. */
-const memoryNeeds = { separate: 1800 * MiB, together: 700 * MiB } as const;
+/** What the containers may take together by the limits of compose/*.yaml, bytes. */
+export const memoryLimits = {
+  services: 2880 * MiB,
+  /** All services in one process. */
+  together: 640 * MiB,
+  mongo: 1024 * MiB,
+  redis: 192 * MiB,
+  tor: 352 * MiB,
+} as const;
 
-export function checkMemoryTotal(host: Host): Finding {
+/** What the kernel and Docker need for themselves, bytes. */
+const systemBytes = 256 * MiB;
+
+/** Whether the limits of all containers fit this machine. */
+export function checkMemoryTotal(host: Host, parts: ChosenParts): Finding {
   const id = 'memory-total';
-  const why = 'Too little memory ends in processes that are killed while they work.';
+  const why = 'Where the limits do not fit, the kernel ends a process when all are busy.';
   const total = readMemoryTotal(host);
   if (total === undefined) return { id, severity: 'info', found: 'The size of the memory cannot be told.', why };
-  const found = `${formatBytes(total)} of memory.`;
-  const { separate, together } = memoryNeeds;
-  if (total < together) {
-    const fix = `Use a machine with ${formatBytes(together)} or more.`;
-    return { id, severity: 'fail', found, why, fix };
+  const ofParts = [...parts.keys()].map((part) => memoryLimits[part as 'mongo' | 'redis' | 'tor']);
+  const limits = ofParts.reduce((sum, bytes) => sum + bytes, memoryLimits.services + systemBytes);
+  const found = `${formatBytes(total)} of memory; the limits of all containers are ${formatBytes(limits)}.`;
+  if (total >= limits) return { id, severity: 'ok', found, why };
+  const least = limits - memoryLimits.services + memoryLimits.together;
+  if (total >= least) {
+    return { id, severity: 'warn', found, why, fix: 'Run all services in one process: compose/single-process.yaml.' };
   }
-  if (total >= separate) return { id, severity: 'ok', found, why };
-  return { id, severity: 'warn', found, why, fix: 'Run all services in one process: compose/single-process.yaml.' };
+  return { id, severity: 'fail', found, why, fix: `Use a machine with ${formatBytes(least)} or more, or fewer parts.` };
 }

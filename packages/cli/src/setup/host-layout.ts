@@ -15,7 +15,7 @@ const secretFiles = {
   BLOCKCHAIN_API_ANCHORER_KEY_FILE: 'anchorer.key',
   GOVERNANCE_RELAYER_KEY_FILE: 'relayer.key',
   VM_GENESIS_FILE: 'genesis.json',
-  TUNNEL_TOOLS_KEY_FILE: 'tunnels.key',
+  TUNNELS_KEY_FILE: 'tunnels.key',
 } as const;
 
 type SecretVariable = keyof typeof secretFiles;
@@ -40,7 +40,7 @@ export const serviceSecrets = {
   'openapi-gateway': [],
   'openapi-server': ['SERVICE_KEY_FILE'],
   sessions: ['SERVICE_KEY_FILE'],
-  'tunnel-tools': ['TUNNEL_TOOLS_KEY_FILE'],
+  'tunnel-tools': ['TUNNELS_KEY_FILE'],
   vm: ['SERVICE_KEY_FILE', 'VM_GENESIS_FILE'],
   'standalone-blockchain-api': standalone,
   platform: [...standalone, 'API_SIGNING_KEY_FILE', 'GOVERNANCE_RELAYER_KEY_FILE'],
@@ -66,6 +66,11 @@ export const dataFolders: readonly string[] = [
 export interface SecretCopy {
   readonly holder: string;
   readonly file: string;
+}
+
+/** Where a copy is, relative to the root. */
+export function copyPath({ holder, file }: SecretCopy): string {
+  return `${hostFolders.secrets}/${holder}/${file}`;
 }
 
 /** Every copy under `secrets`, in a fixed order. */

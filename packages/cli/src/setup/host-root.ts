@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cliError } from '../errors.ts';
 import type { GenesisOptions } from './genesis.ts';
-import { dataFolders, hostFolders, listSecretCopies, type SecretCopy } from './host-layout.ts';
+import { copyPath, dataFolders, hostFolders, listSecretCopies, type SecretCopy } from './host-layout.ts';
 import { ensurePlatformKeys, type PlatformKeys } from './keys.ts';
 import { createPrivateFile, ensurePrivateFolder, findPrivateFile, isErrno, removeLeftovers } from './private-file.ts';
 import { ensureStoreKeys } from './store-keys.ts';
@@ -37,11 +37,6 @@ export async function ensureHostRoot(root: string, options: GenesisOptions = {})
     if (await ensureCopy(root, copy)) created.push(copyPath(copy));
   }
   return { root, keys, created };
-}
-
-/** Where a copy is, relative to the root. */
-export function copyPath({ holder, file }: SecretCopy): string {
-  return `${hostFolders.secrets}/${holder}/${file}`;
 }
 
 async function ensureFolders(root: string, created: string[]): Promise<string[]> {

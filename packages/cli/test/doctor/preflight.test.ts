@@ -1,12 +1,17 @@
-import { chmod, mkdtemp, readdir } from 'node:fs/promises';
+import { globSync } from 'node:fs';
+import { chmod, mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { checkFileSystem, checkMounted, checkSpace, checkWritable } from '../../src/doctor/disk.ts';
-import { checkMemoryCgroup, checkMemoryTotal } from '../../src/doctor/memory.ts';
-import { parseParts, preflight } from '../../src/doctor/preflight.ts';
+import { checkMemoryCgroup, checkMemoryTotal, memoryLimits } from '../../src/doctor/memory.ts';
+import { parseParts } from '../../src/doctor/parts.ts';
+import { preflight } from '../../src/doctor/preflight.ts';
 import { checkFeatures, checkMongo, checkPageSize, readProcessor } from '../../src/doctor/processor.ts';
 import { craftHost, pi4, pi5 } from '../support/crafted-host.ts';
+
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 describe('disk-mounted', () => {
   const container = { '.dockerenv': '' };
@@ -112,12 +117,35 @@ describe('memory-cgroup', () => {
 
 describe('memory-total', () => {
   test.each([
-    ['8 GB', 8_000_000, 'ok'],
-    ['1 GB', 950_000, 'warn'],
-    ['512 MB', 470_000, 'fail'],
-  ])('%s', async (_name, kib, severity) => {
+    ['8 GB, with MongoDB', 8_000_000, ['mongo'], 'ok'],
+    ['4 GB', 3_884_360, ['tor'], 'ok'],
+    ['4 GB, with MongoDB', 3_884_360, ['mongo'], 'warn'],
+    ['2 GB', 1_900_000, [], 'warn'],
+    ['1 GB', 950_000, [], 'warn'],
+    ['512 MB', 470_000, [], 'fail'],
+  ])('%s', async (_name, kib, parts, severity) => {
     const host = await craftHost({ 'proc/meminfo': `MemTotal:        ${kib} kB\nMemFree: 1 kB\n` });
-    expect(checkMemoryTotal(host)).toMatchObject({ severity });
+    expect(checkMemoryTotal(host, parseParts(parts))).toMatchObject({ severity });
+  });
+
+  test('the limits are those of the Compose files', async () => {
+    const files = globSync('compose/*.yaml', { cwd: root });
+    const texts = await Promise.all(files.map((file) => readFile(`${root}${file}`, 'utf8')));
+    const limits = new Map<string, number>();
+    for (const [, name = '', size = '', unit] of texts.join('\n').matchAll(/LUCID_MEMORY_(\w+):-(\d+)([mg])/g)) {
+      limits.set(name, Number(size) * 2 ** (unit === 'g' ? 30 : 20));
+    }
+    const limit = (name: string) => limits.get(name) ?? Number.NaN;
+    const compose = await readFile(`${root}compose/compose.yaml`, 'utf8');
+    const sizes = [...compose.matchAll(/<<: \[\*service, \*(\w+)/g)].map(([, size = '']) => limit(size.toUpperCase()));
+    expect(sizes).toHaveLength(9);
+    expect(memoryLimits).toEqual({
+      services: sizes.reduce((sum, size) => sum + size, 0),
+      together: limit('PLATFORM'),
+      mongo: limit('MONGO'),
+      redis: limit('REDIS'),
+      tor: limit('TOR') + limit('SMALL'),
+    });
   });
 });
 

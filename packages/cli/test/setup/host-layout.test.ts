@@ -52,13 +52,27 @@ test('the member’s wallet is given to nobody', () => {
   expect(listSecretCopies().filter(({ file }) => file === 'member.key')).toEqual([]);
 });
 
-test('every folder of state and of secrets that Compose mounts is one that setup makes', async () => {
+async function readComposeFiles(): Promise<string> {
   const files = globSync('compose/*.yaml', { cwd: root });
-  const text = (await Promise.all(files.map((path) => readFile(root + path, 'utf8')))).join('\n');
+  return (await Promise.all(files.map((path) => readFile(root + path, 'utf8')))).join('\n');
+}
+
+test('every folder of state and of secrets that Compose mounts is one that setup makes', async () => {
+  const text = await readComposeFiles();
   const mounted = [...text.matchAll(/LUCID_ROOT[^"\s]*\}\/(data|secrets)\/([a-z-]+)/g)];
   const holders = new Set(listSecretCopies().map(({ holder }) => holder));
   const unmade = mounted.filter(([, kind, name = '']) =>
     kind === 'data' ? !dataFolders.includes(name) : !holders.has(name),
   );
   expect(unmade.map(([all]) => all)).toEqual([]);
+});
+
+test('every file Compose names to a service is one that setup copies for it', async () => {
+  const named = [...(await readComposeFiles()).matchAll(/^ +([A-Z_]+_FILE): (\/run\/secrets\/\S+)$/gm)];
+  const known: Record<string, string> = Object.assign(
+    { MONGO_INITDB_ROOT_PASSWORD_FILE: '/run/secrets/mongo-root.password' },
+    ...Object.keys(serviceSecrets).map((name) => secretEnvironment(name as SecretHolder)),
+  );
+  expect(named.length).toBeGreaterThan(5);
+  for (const [, variable = '', path] of named) expect([variable, path]).toEqual([variable, known[variable]]);
 });
