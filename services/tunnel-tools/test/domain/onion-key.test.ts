@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isAppError } from '@lucid/common/errors';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseBase32, toBase32 } from '../../src/domain/base32.ts';
 import { createClientKey, formatAuthPrivate, isClientPublicKey } from '../../src/domain/client-key.ts';

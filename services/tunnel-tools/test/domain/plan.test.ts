@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { specDigest } from '../../src/domain/onion-spec.ts';
 import { type Plan, planOf, wantedOf } from '../../src/domain/plan.ts';
@@ -117,15 +117,11 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
       (world) =>
         void (world.now += ms),
   ),
-  fc
-    .constant<Act>((world) => void world.tor.onions.clear())
-    .map(
-      (clear): Act =>
-        (world) => {
-          clear(world);
-          world.tor.onions.set('foreign', '');
-        },
-    ),
+  // tor restarts.
+  fc.constant<Act>((world) => {
+    world.tor.onions.clear();
+    world.tor.onions.set('foreign', '');
+  }),
   fc.constantFrom('10.0.0.3:8082', '10.0.0.4:8082', undefined).map(
     (address): Act =>
       (world) => {

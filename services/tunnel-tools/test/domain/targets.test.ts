@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parsePorts } from '../../src/domain/targets.ts';
 import { isSafeTor } from '../../src/domain/tor-version.ts';

@@ -1,5 +1,5 @@
 import { isAppError } from '@lucid/common/errors';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Reply, ReplyParser } from '../../../src/clients/tor-control/reply-parser.ts';
 import { parseInfo, parsePairs } from '../../../src/clients/tor-control/values.ts';
@@ -17,7 +17,7 @@ function encode({ status, lines }: Reply): string {
     .join('');
 }
 
-const latin = fc.string({ unit: fc.constantFrom(...'abc =".\\-+250 \t\u00e9'), maxLength: 30 });
+const latin = fc.string({ unit: fc.constantFrom(...'abc =".\\-+250 \t\u00e9'.split('')), maxLength: 30 });
 const reply: fc.Arbitrary<Reply> = fc.record({
   status: fc.constantFrom(250, 251, 515, 650),
   lines: fc
@@ -60,7 +60,7 @@ test('whatever tor writes is read as it was meant, however it is cut', () => {
 });
 
 test('anything else is refused with one code, or waits for more', () => {
-  const hostile = fc.string({ unit: fc.constantFrom(...'2560 -+.\r\n"=a\0'), maxLength: 200 });
+  const hostile = fc.string({ unit: fc.constantFrom(...'2560 -+.\r\n"=a\0'.split('')), maxLength: 200 });
   fc.assert(
     fc.property(hostile, cuts, (text, sizes) => {
       const parser = new ReplyParser({ lineMax: 64, replyMax: 256 });
