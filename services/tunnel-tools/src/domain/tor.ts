@@ -18,7 +18,7 @@ export interface Tor {
   /**
    * Adds an onion service that outlives the connection.
    * @param expandedKey 64 bytes: what `hs_ed25519_secret_key` holds
-   * @throws TorRefusal as any Error, with what tor said
+   * @throws Error with what tor said, when it refuses this service
    */
   addOnion(spec: OnionSpec, expandedKey: Uint8Array): Promise<void>;
   /** Takes an onion service away; one that is not there is as good. */

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
+/** Debian's tor, from the path. */
+const program = 'tor';
+
 /** Debian's tor with its network off: everything of the control protocol, and not one packet. */
 export class TestTor implements AsyncDisposable {
   readonly folder: string;
@@ -58,7 +61,7 @@ export class TestTor implements AsyncDisposable {
 
 async function spawnTor(folder: string): Promise<ChildProcessByStdio<null, Readable, null>> {
   const args = ['-f', join(folder, 'torrc'), '--defaults-torrc', join(folder, 'none'), '--ignore-missing-torrc'];
-  const child = spawn('tor', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const log: string[] = [];
   child.once('error', (error) => reject(new Error("Debian's tor is needed: apt-get install tor", { cause: error })));
