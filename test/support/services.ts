@@ -15,12 +15,13 @@ const logger = createLogger({ name: 'test', level: 'silent' });
 /** The nine services in this process, each of which can be stopped and started again where it was. */
 export class TestServices implements AsyncDisposable {
   readonly urls: ReturnType<typeof urlsOf>;
-  readonly #dataDir: string;
+  /** Its keys and data. */
+  readonly dataDir: string;
   readonly #env: Environment;
   readonly #running = new Map<ServiceName, RunningService>();
 
   private constructor(dataDir: string, urls: ReturnType<typeof urlsOf>, env: Environment) {
-    this.#dataDir = dataDir;
+    this.dataDir = dataDir;
     this.urls = urls;
     this.#env = env;
   }
@@ -56,11 +57,11 @@ export class TestServices implements AsyncDisposable {
   }
 
   get setupCodePath(): string {
-    return setupCodePath(this.#dataDir);
+    return setupCodePath(this.dataDir);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of serviceNames) await this.stop(name);
-    await rm(this.#dataDir, { recursive: true, force: true });
+    await rm(this.dataDir, { recursive: true, force: true });
   }
 }

@@ -21,12 +21,15 @@ export interface Recording {
 
 const sourceFile = 'source.json';
 
-function recordingsFolder({ dataFolder }: CliConfig): string {
+/** All a recording needs to know of the configuration. */
+type DataFolder = Pick<CliConfig, 'dataFolder'>;
+
+function recordingsFolder({ dataFolder }: DataFolder): string {
   return join(dataFolder, 'recordings');
 }
 
 /** Makes the folder of a new recording (0700). @throws USAGE_INVALID when the name is no name or taken */
-export async function createRecording(config: CliConfig, name: string, source: RecordingSource): Promise<Recording> {
+export async function createRecording(config: DataFolder, name: string, source: RecordingSource): Promise<Recording> {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name) || name === 'latest') {
     throw cliError('USAGE_INVALID', `"${name}" is not a name: letters, digits, dot, underscore and hyphen.`);
   }
@@ -50,7 +53,7 @@ export function nameByTime(now: Date): string {
 }
 
 /** All recordings, the youngest first. */
-export async function listRecordings(config: CliConfig): Promise<Recording[]> {
+export async function listRecordings(config: DataFolder): Promise<Recording[]> {
   const names = await readdir(recordingsFolder(config)).catch((error: unknown) => {
     if (isErrno(error, 'ENOENT')) return [];
     throw error;
@@ -60,7 +63,7 @@ export async function listRecordings(config: CliConfig): Promise<Recording[]> {
   return recordings.toSorted((left, right) => right.createdAt - left.createdAt).map(({ recording }) => recording);
 }
 
-async function readRecording(config: CliConfig, name: string) {
+async function readRecording(config: DataFolder, name: string) {
   const folder = join(recordingsFolder(config), name);
   try {
     const source = JSON.parse(await readFile(join(folder, sourceFile), 'utf8')) as RecordingSource;
@@ -73,7 +76,7 @@ async function readRecording(config: CliConfig, name: string) {
 }
 
 /** A recording by its name, its session's id, or `latest`. */
-export async function findRecording(config: CliConfig, name: string): Promise<Recording | undefined> {
+export async function findRecording(config: DataFolder, name: string): Promise<Recording | undefined> {
   const recordings = await listRecordings(config);
   if (name === 'latest') return recordings[0];
   const byName = recordings.find((recording) => recording.name === name);
@@ -83,7 +86,7 @@ export async function findRecording(config: CliConfig, name: string): Promise<Re
 }
 
 /** @throws RECORDING_NOT_FOUND */
-export async function getRecording(config: CliConfig, name: string): Promise<Recording> {
+export async function getRecording(config: DataFolder, name: string): Promise<Recording> {
   const recording = await findRecording(config, name);
   if (recording) return recording;
   throw cliError('RECORDING_NOT_FOUND', `There is no recording ${name} in ${recordingsFolder(config)}.`);
@@ -100,7 +103,7 @@ export async function sessionIdOf({ folder }: Recording): Promise<string | undef
 }
 
 /** The session meant by an id, a recording's name or `latest`. @throws RECORDING_NOT_FOUND */
-export async function resolveSessionId(config: CliConfig, name: string): Promise<string> {
+export async function resolveSessionId(config: DataFolder, name: string): Promise<string> {
   const recording = await findRecording(config, name);
   const sessionId = recording && (await sessionIdOf(recording));
   if (sessionId !== undefined) return sessionId;

@@ -5,7 +5,6 @@ import { Readable } from 'node:stream';
 import { Journal } from '@lucid/client/recorder/journal';
 import { planRecording } from '@lucid/client/recorder/plan-recording';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { CliConfig } from '../../src/config.ts';
 import { inspectFile, readFileSource, readUntil } from '../../src/recording/file-source.ts';
 import {
   createRecording,
@@ -17,10 +16,10 @@ import {
 } from '../../src/recording/recordings.ts';
 
 let folder: string;
-let config: CliConfig;
+let config: { readonly dataFolder: string };
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lucid-recordings-'));
-  config = { gatewayUrl: undefined, apiKey: undefined, configFolder: folder, dataFolder: folder, allowed: new Set() };
+  config = { dataFolder: folder };
 });
 
 async function make(name: string, startedAt: number): Promise<void> {
