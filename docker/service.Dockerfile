@@ -22,9 +22,12 @@ ARG NODE_FLAGS="--max-old-space-size-percentage=60 --max-semi-space-size=4"
 COPY --chown=0:0 --chmod=444 docker/rootfs/passwd docker/rootfs/group /etc/
 COPY --from=build --chown=0:0 --chmod=555 /${IMAGE}/native/${TARGETARCH}/ /app/
 COPY --from=build --chown=0:0 --chmod=555 /${IMAGE}/app/ /app/
-COPY --from=build --chown=1000:1000 --chmod=700 /${IMAGE}/state/ /var/lib/${STATE}/
+COPY --from=build --chown=1000:1000 /${IMAGE}/state/ /var/lib/
 WORKDIR /var/lib/${STATE}
+# glibc raises its threshold for memory that goes back to the system as soon as it is free; kept where it starts, a
+# service that has compiled WebAssembly (fetch does) holds 20 MB less.
 ENV NODE_ENV=production \
+    MALLOC_MMAP_THRESHOLD_=131072 \
     NODE_OPTIONS=${NODE_FLAGS} \
     NODE_COMPILE_CACHE=/var/lib/${STATE}/.compile-cache \
     HOME=/var/lib/${STATE}

@@ -24,6 +24,10 @@ const common: BuildOptions & { metafile: true } = {
   format: 'esm',
   conditions: ['source'],
   legalComments: 'eof',
+  // A third less to pull and to parse. Names stay, and lines stay short: an uncaught error's stack can be read.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  lineLimit: 160,
   metafile: true,
   logLevel: 'warning',
 };
@@ -73,7 +77,9 @@ async function bundleInto(folder: string, image: Image): Promise<Metafile> {
   }
   const modules = Object.keys(metafile.inputs).map((path) => join(root, path));
   copyCompanions(modules, { app, native: join(folder, 'native') });
+  // A folder keeps its mode where it is copied: the state is nobody's business but the user's.
   mkdirSync(join(folder, 'state'));
+  mkdirSync(join(folder, 'state', image.state), { mode: 0o700 });
   writeFileSync(join(app, 'package.json'), manifestOf(image));
   writeFileSync(join(folder, 'meta.json'), JSON.stringify(metafile));
   return metafile;
