@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -88,17 +88,17 @@ describe('the command', () => {
   }
 
   /** As in the image: no home, no PATH, user 1000 where this test may be another user. */
-  async function lucid(...args: readonly string[]): Promise<Ran> {
+  async function lucidWith(env: Readonly<Record<string, string>>, ...args: readonly string[]): Promise<Ran> {
     const user = process.geteuid?.() === 0 ? { uid: 1000, gid: 1000 } : {};
     return await new Promise((resolve) => {
-      execFile(
-        process.execPath,
-        ['--conditions=source', main, ...args],
-        { env: { LUCID_ALLOW_UNMOUNTED: '1', LUCID_ALLOW_NO_MEMORY_LIMITS: '1' }, ...user },
-        (error, stdout, stderr) => resolve({ exitCode: error ? Number(error.code) : 0, stdout, stderr }),
+      execFile(process.execPath, ['--conditions=source', main, ...args], { env, ...user }, (error, stdout, stderr) =>
+        resolve({ exitCode: error ? Number(error.code) : 0, stdout, stderr }),
       );
     });
   }
+
+  const lucid = (...args: readonly string[]) =>
+    lucidWith({ LUCID_ALLOW_UNMOUNTED: '1', LUCID_ALLOW_NO_MEMORY_LIMITS: '1' }, ...args);
 
   let root: string;
   beforeAll(async () => {
@@ -137,6 +137,19 @@ describe('the command', () => {
     const away = await lucid('doctor', '--profile', 'ci', '--gateway', 'http://127.0.0.1:9');
     expect(away.stdout).toMatch(/FAIL {2}gateway +No gateway answers at http:\/\/127\.0\.0\.1:9/);
     expect(away.exitCode).toBe(5);
+  });
+
+  test('what is to be typed has the machine’s name of the folder', async () => {
+    const env = { LUCID_HOST_ROOT: '/mnt/ssd/Lucid', LUCID_ALLOW_UNMOUNTED: '1' };
+    const { stdout } = await lucidWith(env, 'doctor', '--preflight', '--root', join(root, 'missing'));
+    expect(stdout).toContain('fix: Make it: sudo mkdir -p /mnt/ssd/Lucid &&');
+    expect(stdout).not.toContain(root);
+    await writeFile(join(root, 'secrets/vm/genesis.json'), '{}');
+    const { exitCode, stderr } = await lucidWith(env, 'setup', '--root', root);
+    expect(stderr).toContain(
+      '/mnt/ssd/Lucid/secrets/vm/genesis.json is not the same as /mnt/ssd/Lucid/keys/genesis.json',
+    );
+    expect(exitCode).toBe(3);
   });
 
   test('what cannot be understood is refused', async () => {

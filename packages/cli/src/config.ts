@@ -51,6 +51,12 @@ export const configSchema = defineConfig({
     optional: true,
     doc: 'Recordings are in its `lucid`; `~/.local/share`',
   },
+  hostRoot: {
+    name: 'LUCID_HOST_ROOT',
+    type: 'string',
+    optional: true,
+    doc: 'What the machine calls the folder of `--root`, where a container sees it under another name; for texts only',
+  },
   allowUnmounted: allow('LUCID_ALLOW_UNMOUNTED', 'The platform’s folder may be on the system’s own disk'),
   allowLittleSpace: allow('LUCID_ALLOW_LITTLE_SPACE', 'The disk may be nearly full'),
   allowNoMemoryLimits: allow('LUCID_ALLOW_NO_MEMORY_LIMITS', 'The kernel’s memory controller may be off'),
@@ -66,6 +72,8 @@ export interface CliConfig {
   readonly configFolder: string;
   /** Recordings. */
   readonly dataFolder: string;
+  /** The machine's own name of the platform's folder, for texts. */
+  readonly hostRoot: string | undefined;
   /** Failures of `doctor` that are to be warnings. */
   readonly allowed: ReadonlySet<OverridableId>;
 }
@@ -80,6 +88,7 @@ export function loadCliConfig(env: Environment): CliConfig {
   if (values.allowNoMemoryLimits === '1') allowed.add('memory-cgroup');
   if (values.allowUnsuitedMongo === '1') allowed.add('mongo');
   return {
+    hostRoot: values.hostRoot,
     allowed,
     gatewayUrl,
     socks,

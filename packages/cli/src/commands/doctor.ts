@@ -10,6 +10,7 @@ import { parseParts } from '../doctor/parts.ts';
 import { preflight } from '../doctor/preflight.ts';
 import { cliError, exitCodes } from '../errors.ts';
 import { formatCount } from '../output.ts';
+import { type NameRoot, nameRoot } from '../root-name.ts';
 
 interface DoctorOptions {
   readonly root?: string;
@@ -25,7 +26,9 @@ export const run: Run<DoctorOptions> = async (context, output, options) => {
   const parts = parseParts(options.with ?? []);
   const root = options.root === undefined ? undefined : resolve(options.root);
   const host = openHost();
-  const judge = (findings: readonly Finding[]) => weigh(findings, profile, context.config.allowed);
+  const name = root === undefined ? (text: string) => text : nameRoot(root, context.config.hostRoot);
+  const judge = (findings: readonly Finding[]) =>
+    weigh(findings, profile, context.config.allowed).map((finding) => nameIn(finding, name));
   if (options.preflight) {
     if (root === undefined) throw cliError('USAGE_INVALID', 'Name the platform’s folder: --root FOLDER.');
     const findings = judge(preflight(host, root, parts));
@@ -40,6 +43,11 @@ export const run: Run<DoctorOptions> = async (context, output, options) => {
   if (worstOf(ofMachine) === 'fail') return exitCodes.local;
   return worstOf(ofPlatform) === 'fail' ? exitCodes.unavailable : exitCodes.ok;
 };
+
+function nameIn(finding: Finding, name: NameRoot): Finding {
+  const { found, fix } = finding;
+  return { ...finding, found: name(found), ...(fix === undefined ? {} : { fix: name(fix) }) };
+}
 
 async function examinePlatform(
   context: CliContext,

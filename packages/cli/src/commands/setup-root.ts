@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { cliError } from '../errors.ts';
 import { formatFields, type Output } from '../output.ts';
+import { type NameRoot, nameRootInError } from '../root-name.ts';
 import type { GenesisOptions } from '../setup/genesis.ts';
 import { serviceUser } from '../setup/host-layout.ts';
 import { ensureHostRoot, type HostRoot } from '../setup/host-root.ts';
@@ -11,9 +12,8 @@ import { describeKeys, listCreated, noteUnused } from './setup.ts';
 const setupCode = 'data/api/setup-code';
 
 /** Makes the machine's folders, keys and copies, and says what comes next. */
-export async function runRoot(output: Output, root: string, options: GenesisOptions): Promise<void> {
-  await verifyOwner(root, process.geteuid?.());
-  const host = await ensureHostRoot(root, options);
+export async function runRoot(output: Output, root: string, options: GenesisOptions, name: NameRoot): Promise<void> {
+  const host = await makeRoot(root, options, name);
   noteUnused(options, host.keys, output.note);
   if (process.geteuid?.() !== serviceUser.uid) {
     output.note(`note: the images run as user ${serviceUser.uid}, and cannot read what was made by another.`);
@@ -21,8 +21,17 @@ export async function runRoot(output: Output, root: string, options: GenesisOpti
   const { created, keys } = host;
   output.result(
     { root, created, addresses: keys.addresses, genesis: keys.genesis, setupCode },
-    `${describeRoot(host)}\n${nextSteps.join('\n')}`,
+    name(`${describeRoot(host)}\n${nextSteps.join('\n')}`),
   );
+}
+
+async function makeRoot(root: string, options: GenesisOptions, name: NameRoot): Promise<HostRoot> {
+  try {
+    await verifyOwner(root, process.geteuid?.());
+    return await ensureHostRoot(root, options);
+  } catch (error) {
+    throw nameRootInError(error, name);
+  }
 }
 
 const nextSteps = [

@@ -3,6 +3,7 @@ import { getAddress, isAddress } from 'ethers';
 import type { Run } from '../command.ts';
 import { cliError } from '../errors.ts';
 import { formatFields } from '../output.ts';
+import { nameRoot } from '../root-name.ts';
 import { type GenesisOptions, type GovernanceProfile, governanceTimings } from '../setup/genesis.ts';
 import { ensurePlatformKeys, type PlatformKeys } from '../setup/keys.ts';
 
@@ -16,12 +17,13 @@ interface SetupOptions {
 }
 
 /** Makes what is missing: of a platform's keys, or with `--root` of everything it has on its machine. */
-export const run: Run<SetupOptions> = async (_context, output, options) => {
+export const run: Run<SetupOptions> = async ({ config }, output, options) => {
   const { keys: folder = '.data/keys', root, claim } = options;
   if (claim !== undefined) return (await import('./setup-claim.ts')).runClaim(output, claim);
   const genesisOptions = parseGenesisOptions(options);
   if (root !== undefined) {
-    return (await import('./setup-root.ts')).runRoot(output, resolve(root), genesisOptions);
+    const name = nameRoot(resolve(root), config.hostRoot);
+    return (await import('./setup-root.ts')).runRoot(output, resolve(root), genesisOptions, name);
   }
   const keys = await ensurePlatformKeys(resolve(folder), genesisOptions);
   const { addresses, created, files, genesis } = keys;
