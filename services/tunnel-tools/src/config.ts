@@ -20,6 +20,12 @@ export const configSchema = defineConfig({
     type: 'secretFile',
     doc: 'A secret of at least 32 characters that seals the private keys of the onion addresses; back it up',
   },
+  tunnelsFile: {
+    name: 'TUNNEL_TOOLS_FILE',
+    type: 'path',
+    optional: true,
+    doc: 'A YAML file of tunnels that are always there; it is read again when it changes',
+  },
   torControlPath: {
     name: 'TOR_CONTROL_PATH',
     type: 'path',

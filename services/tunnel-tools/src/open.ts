@@ -25,7 +25,7 @@ const answersTtlMs = 86_400_000;
 
 /**
  * Opens tunnel-tools: the store, the vault, the workers that bring tor and the tunnels together, the app.
- * @throws TUNNELS_KEY_UNFIT, TUNNELS_KEY_WRONG, TARGET_URL_UNFIT, STORE_LOCKED, STORE_OPEN_FAILED
+ * @throws TUNNELS_KEY_UNFIT, TUNNELS_KEY_WRONG, TARGET_URL_UNFIT, TUNNELS_FILE_INVALID, STORE_LOCKED, STORE_OPEN_FAILED
  */
 export async function openTunnelTools(
   config: TunnelToolsConfig,
@@ -42,14 +42,14 @@ export async function openTunnelTools(
   const tunnels = new Tunnels({ store, content, vault, now });
   const metrics = createTunnelMetrics();
   const workers = stack.use(new Workers({ ...context, config, store, content, tunnels, metrics }));
-  const { observations, tor, prober, targets, reconciler } = workers;
+  const { observations, tor, prober, targets, reconciler, file } = workers;
   const answers = new IdempotencyStore({ store: level, prefix: idempotencyPrefix, now, ttlMs: answersTtlMs });
   const verifyToken = createTokenVerifier({
     service: 'tunnel-tools',
     issuer: config.tokenIssuer,
     userKeys: new URL(config.jwksUrl),
   });
-  const parts = { tunnels, observations, answers, tor, prober, store, targets, reconciler };
+  const parts = { tunnels, observations, answers, tor, prober, store, targets, reconciler, file };
   const app = await buildApp({ ...parts, version, verifyToken, logger }, options);
   stack.defer(async () => {
     await app.close();

@@ -3,12 +3,14 @@ import { createVisitOnion } from './clients/socks-probe/visit-onion.ts';
 import { TargetResolver } from './clients/target-resolver.ts';
 import { TorControl } from './clients/tor-control/tor-control.ts';
 import type { TunnelToolsConfig } from './config.ts';
+import { DeclaredFile } from './domain/declared-file.ts';
 import { Observations } from './domain/observations.ts';
 import { Prober } from './domain/prober.ts';
 import { Reconciler } from './domain/reconciler.ts';
 import type { TunnelStore, TunnelStoreContent } from './domain/stores.ts';
 import type { Tunnels } from './domain/tunnels.ts';
 import type { TunnelMetrics } from './metrics.ts';
+import { tunnelsFile } from './store/tunnels-file.ts';
 import { Trouble } from './trouble.ts';
 
 /** What a visit asks for; both targets answer it to anybody. */
@@ -29,6 +31,8 @@ export class Workers implements AsyncDisposable {
   readonly targets: TargetResolver;
   readonly reconciler: Reconciler;
   readonly prober: Prober;
+  /** The operator's file, where there is one. */
+  readonly file: DeclaredFile | undefined;
   readonly #trouble: Trouble;
 
   constructor(parts: WorkerParts) {
@@ -65,6 +69,16 @@ export class Workers implements AsyncDisposable {
       intervalMs: config.probeIntervalMs,
       onProbe: (ok) => metrics.probes.inc({ outcome: ok ? 'ok' : 'failed' }),
     });
+    this.file =
+      config.tunnelsFile === undefined
+        ? undefined
+        : new DeclaredFile({
+            tunnels,
+            read: tunnelsFile(config.tunnelsFile),
+            clock,
+            intervalMs: config.reconcileIntervalMs,
+            onTrouble,
+          });
     tunnels.onChange(() => this.reconciler.wake());
     this.#observe(parts);
   }
@@ -88,13 +102,19 @@ export class Workers implements AsyncDisposable {
     });
   }
 
+  /** @throws TUNNELS_FILE_INVALID */
   async start(): Promise<void> {
+    await this.file?.apply();
     await this.targets.resolve();
-    for (const worker of [this.tor, this.targets, this.reconciler, this.prober]) worker.start();
+    for (const worker of this.#all()) worker.start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const worker of [this.prober, this.reconciler, this.targets, this.tor]) await worker[Symbol.asyncDispose]();
+    for (const worker of this.#all().toReversed()) await worker[Symbol.asyncDispose]();
+  }
+
+  #all() {
+    return [this.tor, this.targets, this.reconciler, this.prober, ...(this.file ? [this.file] : [])];
   }
 }
 

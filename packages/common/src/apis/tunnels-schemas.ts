@@ -80,6 +80,15 @@ export const NewTunnel = strictObject({
 });
 export type NewTunnelBody = Static<typeof NewTunnel>;
 
+const { name, ports, clientAuth, powDefense, maxStreams } = NewTunnel.properties;
+/** What the operator's file says: the tunnels of a platform that are always there. */
+export const DeclaredTunnels = strictObject({
+  tunnels: Type.Array(strictObject({ name, ports, clientAuth, powDefense, maxStreams }), {
+    maxItems: tunnelLimits.tunnels,
+  }),
+});
+export type DeclaredTunnel = Static<typeof DeclaredTunnels>['tunnels'][number];
+
 export const TunnelChange = strictObject({
   desired: Type.Optional(Desired),
   ports: Type.Optional(NewTunnelPorts),
@@ -141,7 +150,10 @@ const OnionService = strictObject({
 export const Tunnel = strictObject({
   name: TunnelName,
   version: Type.Integer({ minimum: 1, description: 'Counts up with every change; in quotes, its ETag' }),
-  owner: Type.String({ description: 'Who declared it: a user id' }),
+  owner: Type.String({ description: 'Who declared it: a user id, or `file`' }),
+  origin: Type.Enum(['api', 'file'], {
+    description: '`file`: the operator’s file declares it, and only the file changes it',
+  }),
   desired: Desired,
   ports: Type.Array(TunnelPort),
   clientAuth: ClientAuth,
@@ -286,6 +298,15 @@ export const TunnelToolsStatus = strictObject({
   version: Type.String(),
   tor: TorStatus,
   tunnels: strictObject({ declared: Count, onNetwork: Count, degraded: Count }),
+  file: Type.Optional(
+    strictObject(
+      {
+        readAt: Type.Optional(Timestamp),
+        problem: Type.Optional(Type.String({ description: 'Why it is not obeyed as it is now' })),
+      },
+      { description: 'The operator’s file of tunnels, where there is one' },
+    ),
+  ),
   targets: Type.Array(
     strictObject({
       target: Type.Enum(tunnelTargets),

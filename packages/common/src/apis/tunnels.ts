@@ -34,6 +34,10 @@ export const tunnelErrors = {
   TUNNEL_PORT_REPEATED: { status: 400, doc: 'A virtual port is named twice.' },
   TUNNEL_VERSION_CONFLICT: { status: 412, doc: 'The tunnel was changed since; `If-Match` names an older version.' },
   TUNNEL_STOPPED: { status: 409, doc: 'The tunnel is stopped or expired, so it is not on the network.' },
+  TUNNEL_DECLARED_IN_FILE: {
+    status: 409,
+    doc: 'The operator’s file declares the tunnel, and would take the change back: change the file.',
+  },
   TUNNEL_ROTATION_RUNNING: {
     status: 409,
     doc: 'An older address of the tunnel is still on the network; `retiresAt` says until when.',
@@ -122,6 +126,7 @@ const tunnels = {
       ...writeErrors,
       'TUNNEL_NOT_FOUND',
       'TUNNEL_VERSION_CONFLICT',
+      'TUNNEL_DECLARED_IN_FILE',
       'TUNNEL_TARGET_REFUSED',
       'TUNNEL_PORT_REPEATED',
     ],
@@ -136,7 +141,7 @@ const tunnels = {
     params: tunnelParams,
     headers: ifMatch,
     responses: { 204: { description: 'Deleted' } },
-    errors: [...writeErrors, 'TUNNEL_NOT_FOUND', 'TUNNEL_VERSION_CONFLICT'],
+    errors: [...writeErrors, 'TUNNEL_NOT_FOUND', 'TUNNEL_VERSION_CONFLICT', 'TUNNEL_DECLARED_IN_FILE'],
   },
   getTunnelQr: {
     method: 'GET',

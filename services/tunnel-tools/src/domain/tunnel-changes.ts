@@ -12,14 +12,15 @@ const maxStreamsDefault = 256;
  */
 export function newTunnel(
   body: NewTunnelBody,
-  parts: Pick<Tunnel, 'owner' | 'probeKey'> & { service: OnionServiceRecord; now: number },
+  parts: Pick<Tunnel, 'owner' | 'origin' | 'probeKey'> & { service: OnionServiceRecord; now: number },
 ): Tunnel {
-  const { owner, probeKey, service, now } = parts;
+  const { owner, origin, probeKey, service, now } = parts;
   const clientAuth = body.clientAuth ?? false;
   return {
     name: body.name,
     version: 1,
     owner,
+    origin,
     desired: 'published',
     ports: parsePorts(body.ports),
     clientAuth,

@@ -25,6 +25,8 @@ export interface Tunnel {
   readonly name: string;
   readonly version: number;
   readonly owner: string;
+  /** `file`: the operator's file declares it, and only the file changes it. */
+  readonly origin: 'api' | 'file';
   readonly desired: 'published' | 'stopped';
   readonly ports: readonly TunnelPort[];
   readonly clientAuth: boolean;

@@ -71,7 +71,7 @@ export class Tunnels {
     return this.#buried;
   }
 
-  create(body: NewTunnelBody, asker: Asker, companion?: Companion): Promise<Tunnel> {
+  create(body: NewTunnelBody, asker: Asker, companion?: Companion, origin: Tunnel['origin'] = 'api'): Promise<Tunnel> {
     return this.#serially(async () => {
       const { name } = body;
       if (this.#tunnels.has(name)) throw tunnelError('TUNNEL_NAME_TAKEN', `There is a tunnel ${name} already.`);
@@ -84,6 +84,7 @@ export class Tunnels {
       const probe = createClientKey();
       const tunnel = newTunnel(body, {
         owner: asker.subject,
+        origin,
         probeKey: {
           publicKey: probe.publicKey,
           sealedKey: this.#options.vault.seal(['probe', name], probe.privateKey),
@@ -100,7 +101,7 @@ export class Tunnels {
 
   update(name: string, change: TunnelChangeBody, version: number | undefined, asker: Asker): Promise<Tunnel> {
     return this.#serially(async () => {
-      const tunnel = changeTunnel(this.#at(name, version), change, this.#options.now());
+      const tunnel = changeTunnel(this.#ownAt(name, version), change, this.#options.now());
       const detail = Object.keys(change).join(', ');
       return await this.#commit({ tunnel, events: [this.#event('tunnel.changed', tunnel, asker, { detail })] });
     });
@@ -109,7 +110,7 @@ export class Tunnels {
   /** Takes a tunnel down with its keys. */
   delete(name: string, version: number | undefined, asker: Asker): Promise<void> {
     return this.#serially(async () => {
-      const tunnel = this.#at(name, version);
+      const tunnel = this.#ownAt(name, version);
       const bury = tunnel.services.map(({ onionAddress }) => onionAddress);
       const events = [this.#event('tunnel.deleted', tunnel, asker)];
       await this.#options.store.write({ remove: name, bury, events });
@@ -206,6 +207,13 @@ export class Tunnels {
     const tunnel = this.get(name);
     if (version === undefined || version === tunnel.version) return tunnel;
     throw tunnelError('TUNNEL_VERSION_CONFLICT', `${name} is at version ${tunnel.version}; read it again.`);
+  }
+
+  /** As `#at`, of a tunnel the operator's file does not speak of. @throws TUNNEL_DECLARED_IN_FILE */
+  #ownAt(name: string, version: number | undefined): Tunnel {
+    const tunnel = this.#at(name, version);
+    if (tunnel.origin === 'api') return tunnel;
+    throw tunnelError('TUNNEL_DECLARED_IN_FILE', `${name} is declared in the operator's file: change it there.`);
   }
 
   #refuseTaken(onionAddress: string): void {

@@ -2,6 +2,7 @@ import { tunnelsApi } from '@lucid/common/apis/tunnels';
 import { implement } from '@lucid/common/http/implement';
 import { cursorCodec } from '@lucid/common/storage/cursor';
 import type { FastifyInstance } from 'fastify';
+import type { FileState } from '../domain/declared-file.ts';
 import type { Observations } from '../domain/observations.ts';
 import type { Reconciler } from '../domain/reconciler.ts';
 import type { TunnelStore } from '../domain/stores.ts';
@@ -18,13 +19,15 @@ export interface StateDeps {
   readonly store: TunnelStore;
   readonly targets: TargetPlaces;
   readonly tor: Tor;
+  /** The operator's file, where there is one. */
+  readonly file: { readonly state: FileState } | undefined;
 }
 
 const cursor = cursorCodec('tunnel-events@1', ['integer']);
 
 /** What is seen of tor and the tunnels, what would be changed now, what happened. */
 export async function stateRoutes(app: FastifyInstance, deps: StateDeps) {
-  const { version, tunnels, observations, reconciler, store, targets, tor } = deps;
+  const { version, tunnels, observations, reconciler, store, targets, tor, file } = deps;
   await implement(app, tunnelsApi, {
     getTunnelStatus: async ({ reply }) => {
       reply.header('cache-control', 'no-store');
@@ -39,6 +42,7 @@ export async function stateRoutes(app: FastifyInstance, deps: StateDeps) {
           onNetwork: states.filter((state) => state !== 'absent' && state !== 'publishing').length,
           degraded: states.filter((state) => state === 'degraded').length,
         },
+        ...(file ? { file: { ...file.state } } : {}),
         targets: targets.places().map((place) => ({ ...place })),
       };
     },

@@ -15,13 +15,14 @@ import type { ClientRecord, OnionServiceRecord, Tunnel, TunnelEvent } from '../d
 const orNull = (ms: number | null): string | null => (ms === null ? null : formatTime(ms));
 
 export function toTunnelView(tunnel: Tunnel, observations: Observations): TunnelView {
-  const { name, version, owner, desired, clientAuth, powDefense, maxStreams, services, clients } = tunnel;
+  const { name, version, owner, origin, desired, clientAuth, powDefense, maxStreams, services, clients } = tunnel;
   const [current] = services;
   const views = services.map((service) => toServiceView(service, current, tunnel, observations));
   return {
     name,
     version,
     owner,
+    origin,
     desired,
     ports: tunnel.ports.map((port) => ({ ...port })),
     clientAuth,

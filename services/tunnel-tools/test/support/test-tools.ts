@@ -37,7 +37,12 @@ export class TestTools implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'lucid-tunnel-tools-'));
     const tools = new TestTools(folder, options);
     await writeFile(join(folder, 'key'), 'a secret of a test, long enough to be one\n', { mode: 0o600 });
-    await tools.open();
+    try {
+      await tools.open();
+    } catch (error) {
+      await tools[Symbol.asyncDispose]();
+      throw error;
+    }
     return tools;
   }
 
