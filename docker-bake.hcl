@@ -73,6 +73,7 @@ target "services" {
       { tag = "blockchain-governance", state = "governance", prefix = "GOVERNANCE", port = 8085 },
       { tag = "blockchain-ledger", state = "ledger", prefix = "LEDGER", port = 8086 },
       { tag = "blockchain-sessions", state = "sessions", prefix = "SESSIONS", port = 8087 },
+      { tag = "tunnel-tools", state = "tunnel-tools", prefix = "TUNNEL_TOOLS", port = 7000 },
     ]
   }
   args = { IMAGE = item.tag, STATE = item.state, PREFIX = item.prefix, PORT = item.port }
@@ -97,7 +98,7 @@ target "standalone-blockchain-api" {
     PORT       = 8084
     NODE_FLAGS = ""
   }
-  tags     = ["${REPO}:standalone-blockchain-api"]
+  tags = ["${REPO}:standalone-blockchain-api"]
 }
 
 target "platform" {
@@ -143,5 +144,6 @@ target "redis" {
 target "infrastructure-dev" {
   inherits = ["_common"]
   context  = ".devcontainer"
+  args     = { VERSION = VERSION, REVISION = REVISION, SOURCE = SOURCE }
   tags     = ["${REPO}:infrastructure-dev"]
 }

@@ -159,7 +159,7 @@ describe('names and words', () => {
 
   test('every dependency has its reason in ARCHITECTURE.md', () => {
     const architecture = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
-    const manifests = globSync(['package.json', '{packages,services}/*/package.json', 'test/package.json'], {
+    const manifests = globSync(['package.json', '{packages,services}/*/package.json', '{docker,test}/package.json'], {
       cwd: root,
     });
     const names = manifests.flatMap((path) => {

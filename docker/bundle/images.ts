@@ -46,6 +46,7 @@ export const images: readonly Image[] = [
   service('blockchain-governance', 'governance', 8085, 'Proposals, votes, execution'),
   service('blockchain-ledger', 'ledger', 8086, 'The append-only verifiable log'),
   service('blockchain-sessions', 'sessions', 8087, 'Sessions, chunks, seals, proof bundles'),
+  service('tunnel-tools', 'tunnel-tools', 7000, 'Onion services: declared, published, verified'),
   { ...service('blockchain-vm', 'vm', 8088, 'The EVM chain'), threads: vmThread },
   {
     ...service('standalone-blockchain-api', 'blockchain-api', 8084, 'blockchain-api, vm and ledger in one process'),
