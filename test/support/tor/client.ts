@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TorProcess } from './process.ts';
-import { type ClientNode, clientTorrc, controlSocketOf, cookieFileOf } from './torrc.ts';
+import { type ClientNode, clientTorrc, controlSocketOf, cookieFileOf, socksSocketOf } from './torrc.ts';
 
 /** A tor that uses the private network; its folder, address and ports stay the same over restarts. */
 export class TorClient {
@@ -39,6 +39,11 @@ export class TorClient {
   /** Where SOCKS5 is spoken: a circuit of its own for each user name, tor's own codes for what went wrong. */
   get socks(): { readonly host: string; readonly port: number } {
     return { host: '127.0.0.1', port: this.#node.socksPort };
+  }
+
+  /** The same as a unix socket. */
+  get socksSocket(): string {
+    return socksSocketOf(this.#node);
   }
 
   /** Prometheus' text. */

@@ -51,6 +51,7 @@ export function relayTorrc(node: RelayNode, authorities: Lines): string {
 export function clientTorrc(node: ClientNode, authorities: Lines): string {
   return lines(common(node, authorities), [
     `SocksPort 127.0.0.1:${node.socksPort} IsolateSOCKSAuth ExtendedErrors`,
+    `SocksPort unix:${socksSocketOf(node)} IsolateSOCKSAuth ExtendedErrors`,
     `ControlSocket ${controlSocketOf(node)}`,
     'CookieAuthentication 1',
     `CookieAuthFile ${cookieFileOf(node)}`,
@@ -61,6 +62,10 @@ export function clientTorrc(node: ClientNode, authorities: Lines): string {
 
 export function controlSocketOf({ folder }: ClientNode): string {
   return join(folder, 'control');
+}
+
+export function socksSocketOf({ folder }: ClientNode): string {
+  return join(folder, 'socks');
 }
 
 export function cookieFileOf({ folder }: ClientNode): string {
