@@ -105,7 +105,7 @@ function writeAptRoot(folder: string): void {
 }
 
 /** The origin of the machine's own Debian sources (a mirror near it), in either of apt's two formats. */
-function machineOrigin(): string {
+export function machineOrigin(): string {
   const texts = globSync(['/etc/apt/sources.list', '/etc/apt/sources.list.d/*']).map((path) =>
     readFileSync(path, 'utf8'),
   );

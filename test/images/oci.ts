@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Architecture } from './config.ts';
 
@@ -35,6 +35,8 @@ export interface ImageConfig {
     readonly Labels?: Readonly<Record<string, string>>;
     readonly Healthcheck?: { readonly Test?: readonly string[] };
   };
+  /** One entry a build step; those without `empty_layer` are the layers, in order. */
+  readonly history?: readonly { readonly comment?: string; readonly empty_layer?: boolean }[];
 }
 
 export const mediaTypes = {
@@ -88,6 +90,30 @@ export class OciLayout {
 
   readConfig(descriptor: Descriptor): ImageConfig {
     return this.#readJson(descriptor) as ImageConfig;
+  }
+
+  /** Puts another layout's blobs here too, so that whoever writes the same ones finds them. */
+  linkBlobsOf(other: OciLayout): void {
+    for (const name of readdirSync(join(other.folder, 'blobs/sha256'))) {
+      const blob = this.blobPath(`sha256:${name}`);
+      if (!existsSync(blob)) linkSync(other.blobPath(`sha256:${name}`), blob);
+    }
+  }
+
+  /** Deletes the blobs that no image of the index has. */
+  removeUnreferenced(): void {
+    const used = new Set<string>();
+    const visit = (descriptor: Descriptor) => {
+      used.add(descriptor.digest);
+      if (descriptor.mediaType === mediaTypes.index)
+        for (const inner of this.readIndex(descriptor).manifests) visit(inner);
+      if (descriptor.mediaType !== mediaTypes.manifest) return;
+      const { config, layers } = this.readManifest(descriptor);
+      for (const { digest } of [config, ...layers]) used.add(digest);
+    };
+    for (const named of this.index.manifests) visit(named);
+    for (const name of readdirSync(join(this.folder, 'blobs/sha256')))
+      if (!used.has(`sha256:${name}`)) rmSync(this.blobPath(`sha256:${name}`));
   }
 
   #readJson({ digest }: Descriptor): unknown {

@@ -19,9 +19,13 @@ const script = join(root, 'docker/debian/rootfs.sh');
  * Needs apt, binutils and a C compiler for each architecture (gcc, gcc-aarch64-linux-gnu, gcc-x86-64-linux-gnu).
  * @returns the architectures made anew
  */
-export async function makeRootfs(image: DebianImage, cache = cacheDir): Promise<readonly Architecture[]> {
+export async function makeRootfs(
+  image: DebianImage,
+  cache = cacheDir,
+  output = outputDir,
+): Promise<readonly Architecture[]> {
   const archive = new DebianArchive(join(cache, 'debian'));
-  const target = join(outputDir, image);
+  const target = join(output, image);
   mkdirSync(join(target, 'state', stateFolders[image]), { recursive: true, mode: 0o700 });
   const made: Architecture[] = [];
   for (const architecture of architectures) {

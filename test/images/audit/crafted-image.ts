@@ -37,7 +37,7 @@ export function soundImage(): CraftedImage {
     fileEntry('/app/healthcheck.js', '', 0o555),
     folderEntry('/var/lib/ledger', 0o700, 1000),
   ];
-  const names = ['title', 'description', 'version', 'revision', 'licenses', 'base.name'];
+  const names = ['title', 'version', 'revision', 'licenses', 'base.name'];
   const config = {
     User: '1000:1000',
     Entrypoint: ['/nodejs/bin/node', '/app/main.js'],

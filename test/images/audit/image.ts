@@ -12,9 +12,13 @@ export interface BuiltImage {
   readonly digest: string;
   readonly config: ImageConfig['config'];
   readonly layers: readonly LayerFacts[];
+  /** Those of `layers` that the Dockerfile added to its base. */
+  readonly ownLayers: readonly LayerFacts[];
   readonly files: RootFilesystem;
 }
 
+/** What BuildKit writes beside each step of a Dockerfile; a base's own history has other remarks. */
+const buildkitMark = 'buildkit.dockerfile.v0';
 const statusFolder = '/var/lib/dpkg/status.d';
 
 /** Every image of a layout, for every architecture, in order of name. A layer that many images share is read once. */
@@ -27,10 +31,18 @@ export function readImages(layout: OciLayout): BuiltImage[] {
   };
   const images = layout.index.manifests.flatMap((named) =>
     manifestsOf(layout, named).map(({ digest, manifest }) => {
-      const { config, architecture } = layout.readConfig(manifest.config);
+      const { config, architecture, history = [] } = layout.readConfig(manifest.config);
       const own = manifest.layers.map(layerOf);
-      const tag = nameOf(named);
-      return { tag, architecture: architecture as Architecture, digest, config, layers: own, files: mergeLayers(own) };
+      const added = history.filter((step) => step.empty_layer !== true).map((step) => step.comment === buildkitMark);
+      return {
+        tag: nameOf(named),
+        architecture: architecture as Architecture,
+        digest,
+        config,
+        layers: own,
+        ownLayers: own.filter((_layer, index) => added[index] === true),
+        files: mergeLayers(own),
+      };
     }),
   );
   return images.toSorted((a, b) => `${a.tag} ${a.architecture}`.localeCompare(`${b.tag} ${b.architecture}`));

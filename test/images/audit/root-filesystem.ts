@@ -12,7 +12,8 @@ export interface FileFacts extends Omit<TarEntry, 'data'> {
   readonly elf: ElfFacts | undefined;
   /** The content of package records, manifests and tables of users; undefined for other files. */
   readonly text: string | undefined;
-  readonly isScript: boolean;
+  /** Of Node's own program: the version in it. */
+  readonly nodeVersion: string | undefined;
   readonly holdsPrivateKey: boolean;
 }
 
@@ -29,6 +30,8 @@ export type RootFilesystem = ReadonlyMap<string, FileFacts>;
 
 const keptAsText = /^\/var\/lib\/dpkg\/status\.d\/|\/package\.json$|^\/etc\/(passwd|group)$/;
 const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\sA-Za-z0-9+/=]{64,}-----END/;
+export const nodePath = '/nodejs/bin/node';
+const nodeVersionMark = 'node.js/v';
 const whiteout = '.wh.';
 const opaque = '.wh..wh..opq';
 
@@ -52,9 +55,14 @@ function factsOf({ data, ...entry }: TarEntry): FileFacts {
     size: data.length,
     elf,
     text: keptAsText.test(entry.path) ? data.toString() : undefined,
-    isScript: data.toString('latin1', 0, 2) === '#!',
+    nodeVersion: entry.path === nodePath ? versionIn(data) : undefined,
     holdsPrivateKey: elf === undefined && privateKey.test(data.toString('latin1')),
   };
+}
+
+function versionIn(node: Buffer): string | undefined {
+  const at = node.indexOf(nodeVersionMark);
+  return at === -1 ? undefined : /^[\d.]+/.exec(node.toString('latin1', at + nodeVersionMark.length, at + 32))?.[0];
 }
 
 /** Lays the layers over each other, lowest first, as a container would see them (image-spec, layer.md). */

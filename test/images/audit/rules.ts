@@ -16,7 +16,7 @@ const triplets: Readonly<Record<Architecture, string>> = { amd64: 'x86_64-linux-
 /** Raspberry Pi 5 boots a kernel with pages of this size; a segment aligned to less cannot be mapped there. */
 const pageBytesMax = 16_384;
 
-const labels = ['title', 'description', 'version', 'revision', 'licenses', 'base.name'];
+const labels = ['title', 'version', 'revision', 'licenses', 'base.name'];
 
 /** Rules about which programs are there, by the file's name. */
 const absent = {

@@ -28,7 +28,11 @@ export interface ContainerOptions {
 
 /** What Compose gives every container: nothing to write to but its mounts, no capability, no way to get one. */
 const confinement = [
-  ...['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges', '--memory=192m', '--pids-limit=128'],
+  '--read-only',
+  '--cap-drop=ALL',
+  '--security-opt=no-new-privileges',
+  '--memory=192m',
+  '--pids-limit=128',
   // Health is asked for here, when it is needed.
   '--no-healthcheck',
 ];
@@ -68,7 +72,8 @@ export class ProgramContainer {
         await docker(this.#engine, ['exec', this.id, '/usr/bin/health']);
         return;
       } catch (error) {
-        if (performance.now() > deadline) throw new Error(`${error}\n${await this.docker('logs', '--tail=12')}`);
+        if (performance.now() > deadline)
+          throw new Error(`not healthy:\n${await this.docker('logs', '--tail=12')}`, { cause: error });
         await delay(100);
       }
     }
