@@ -88,7 +88,7 @@ export class Workers implements AsyncDisposable {
       connected: () => {
         metrics.connections.inc();
         this.#trouble.watch(store.write({ events: [{ kind: 'tor.connected' }] }));
-        this.reconciler.wake();
+        this.reconciler.connected();
       },
       disconnected: (detail) => {
         logger.warn({ detail }, "tor's control connection is lost");

@@ -33,6 +33,8 @@ export class Reconciler implements AsyncDisposable {
   readonly #applied: Map<string, Applied>;
   /** What tor was told since this process began, to say what a change is about. */
   readonly #told = new Map<string, OnionSpec>();
+  /** What was added over this control connection, so that every upload of it is seen. */
+  readonly #watched = new Set<string>();
   readonly #refused = new Set<string>();
   readonly #stop = new AbortController();
   #wakeUp = Promise.withResolvers<void>();
@@ -47,6 +49,12 @@ export class Reconciler implements AsyncDisposable {
     this.#worker ??= this.#run();
   }
 
+  /** A control connection stands; what tor did before it was not seen. */
+  connected(): void {
+    this.#watched.clear();
+    this.wake();
+  }
+
   /** Has a round made soon. */
   wake(): void {
     this.#wakeUp.resolve();
@@ -57,7 +65,11 @@ export class Reconciler implements AsyncDisposable {
     const { tunnels, tor, targets, clock } = this.#options;
     const present = new Set(await tor.listOnions());
     const wanted = wantedOf(tunnels.list(), tunnels.buried, targets.places(), clock.now());
-    return planOf(wanted, { present, applied: this.#applied });
+    // Whether the rest was published will never be told: it is added anew.
+    const certain = [...this.#applied].filter(
+      ([key, { publishedAt }]) => publishedAt !== null || this.#watched.has(key),
+    );
+    return planOf(wanted, { present, applied: new Map(certain) });
   }
 
   /** The first upload is done: kept, so that a restart of this service need not publish anew. */
@@ -108,6 +120,7 @@ export class Reconciler implements AsyncDisposable {
         return await this.#refuse(step, error);
       }
       observations.added(onionAddress);
+      this.#watched.add(onionAddress);
       await this.#note(onionAddress, { digest: step.digest, publishedAt: null });
       await this.#tellMove(step.tunnel, step.spec);
       this.#refused.delete(onionAddress);

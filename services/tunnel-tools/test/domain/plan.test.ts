@@ -18,6 +18,7 @@ function tunnel(name: string, now: number, more: Partial<Tunnel> = {}): Tunnel {
     name,
     version: 1,
     owner: 'somebody',
+    origin: 'api',
     desired: 'published',
     ports: [{ virtualPort: 80, target: 'gateway' }],
     clientAuth: false,

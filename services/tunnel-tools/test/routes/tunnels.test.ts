@@ -384,7 +384,7 @@ describe('over restarts', () => {
     await present(one.onionAddress, rotated.onionAddress, meanwhile.onionAddress);
   });
 
-  test('the service restarts: what is as declared is not touched, what is not is made so', async () => {
+  test('the service restarts: what is missing is added, what nobody saw published is added anew', async () => {
     const one = await create(open);
     const two = await client.createTunnel({ body: { ...open, name: 'two' } });
     await present(one.onionAddress, two.onionAddress);
@@ -393,7 +393,8 @@ describe('over restarts', () => {
     await tools.open({ TUNNEL_TOOLS_OPENAPI_GATEWAY_URL: 'http://127.0.0.1:8080' });
     client = await tools.client();
     await present(one.onionAddress, two.onionAddress);
-    expect(await steps()).toEqual({ add: 1 });
+    // This tor's network is off, so nothing was published; test/integration has the one that was, and is not touched.
+    expect(await steps()).toEqual({ add: 1, replace: 1 });
     expect(await client.getTunnel({ params })).toMatchObject({ onionAddress: one.onionAddress });
   });
 

@@ -14,13 +14,16 @@ export interface VisitorControl {
   readonly timeoutMs: number;
 }
 
+/** Asking again changes nothing. */
+const finalReasons: ReadonlySet<string> = new Set(['QUERY_NO_HSDIR', 'TOR_GONE']);
 /** Directories a descriptor is looked for at, at most: as many as hold it (rend-spec-v3 §2.2.3). */
 const fetchesMax = 6;
 
 /**
- * Makes the visiting tor ready: it is given the visitor's key, forgets what it knew, and fetches the service's
- * descriptor from the network. A tor that goes by a descriptor of before the service's restart fails for minutes.
- * The key is taken back when the result is disposed.
+ * Makes the visiting tor ready: it forgets what it knew, is given the visitor's key, and fetches the service's
+ * descriptor from the network. A tor that goes by a descriptor of before the service's restart fails for minutes. It
+ * forgets at most once in ten seconds, so that a second visit may have to wait; and it forgets visitors' keys too, so
+ * that two visits at once would spoil each other. The key is taken back when the result is disposed.
  * @throws DESCRIPTOR_NOT_FOUND and tor's other reasons, TOR_UNAVAILABLE; the signal's reason
  */
 export async function prepareVisit(
@@ -30,28 +33,28 @@ export async function prepareVisit(
 ): Promise<AsyncDisposable> {
   const serviceId = onionAddress.replace(/\.onion$/, '');
   await using stack = new AsyncDisposableStack();
-  const fetches = new DescriptorFetches(serviceId);
-  const connection = stack.use(await open(control, fetches));
+  const told = new TorEvents(serviceId);
+  const connection = stack.use(await open(control, told));
   await authenticate((command) => connection.send(command), control.cookiePath);
-  await connection.send('SETEVENTS HS_DESC');
+  await connection.send('SETEVENTS HS_DESC SIGNAL');
+  await Promise.all([told.next('forgotten', signal), connection.send('SIGNAL NEWNYM')]);
   if (clientKey !== undefined) {
     await connection.send(`ONION_CLIENT_AUTH_ADD ${serviceId} x25519:${Buffer.from(clientKey).toString('base64')}`);
     stack.defer(() => removeKey(connection, serviceId));
   }
-  await connection.send('SIGNAL NEWNYM');
   for (let fetchCount = 1; ; fetchCount += 1) {
-    const [reason] = await Promise.all([fetches.next(signal), connection.send(`HSFETCH ${serviceId}`)]);
+    const [reason] = await Promise.all([told.next('fetched', signal), connection.send(`HSFETCH ${serviceId}`)]);
     if (reason === undefined) return stack.move();
-    if (fetchCount === fetchesMax || reason === 'QUERY_NO_HSDIR') throw descriptorError(reason);
+    if (fetchCount === fetchesMax || finalReasons.has(reason)) throw descriptorError(reason);
   }
 }
 
-async function open({ path, timeoutMs }: VisitorControl, fetches: DescriptorFetches): Promise<ControlConnection> {
+async function open({ path, timeoutMs }: VisitorControl, told: TorEvents): Promise<ControlConnection> {
   return await ControlConnection.open({
     path,
     timeoutMs,
-    onEvent: (event) => fetches.hear(event),
-    onClose: () => fetches.end(),
+    onEvent: (event) => told.hear(event),
+    onClose: () => told.end(),
   });
 }
 
@@ -64,19 +67,23 @@ async function removeKey(connection: ControlConnection, serviceId: string): Prom
   }
 }
 
-/** Waits for what becomes of one fetch after the other. */
-class DescriptorFetches {
+type Expected = 'forgotten' | 'fetched';
+
+/** Waits for what tor tells, one thing after the other. */
+class TorEvents {
   readonly #serviceId: string;
-  #settle: ((reason: string | undefined) => void) | undefined;
+  #expected: Expected | undefined;
+  #settle: (reason: string | undefined) => void = () => undefined;
 
   constructor(serviceId: string) {
     this.#serviceId = serviceId;
   }
 
-  /** Resolves to undefined when a descriptor is received, else to tor's reason. Call it before the fetch is asked for. */
-  async next(signal: AbortSignal): Promise<string | undefined> {
+  /** Resolves when it is so, with tor's reason when it will not be. Call it before tor is asked. */
+  async next(expected: Expected, signal: AbortSignal): Promise<string | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
     const abort = (): void => reject(signal.reason);
+    this.#expected = expected;
     this.#settle = resolve;
     signal.addEventListener('abort', abort, { once: true });
     try {
@@ -90,15 +97,16 @@ class DescriptorFetches {
   hear({ lines }: Reply): void {
     const text = lines[0]?.text ?? '';
     const [kind, action, address] = text.split(' ', 3);
-    if (kind !== 'HS_DESC' || address !== this.#serviceId) return;
-    if (action === 'RECEIVED') this.#settle?.(undefined);
+    if (kind === 'SIGNAL' && action === 'NEWNYM' && this.#expected === 'forgotten') this.#settle(undefined);
+    if (kind !== 'HS_DESC' || address !== this.#serviceId || this.#expected !== 'fetched') return;
+    if (action === 'RECEIVED') this.#settle(undefined);
     if (action !== 'FAILED') return;
     const reason = parsePairs(text).get('REASON') ?? 'UNEXPECTED';
-    if (reason !== 'UPLOAD_REJECTED') this.#settle?.(reason);
+    if (reason !== 'UPLOAD_REJECTED') this.#settle(reason);
   }
 
   end(): void {
-    this.#settle?.('TOR_GONE');
+    this.#settle('TOR_GONE');
   }
 }
 

@@ -18,12 +18,18 @@ export interface VisitorOptions {
 
 /**
  * Visits as anybody would: descriptor, rendezvous and connection, request; on circuits of its own. A visit never throws
- * for what the network or the service does, and ends within `timeoutMs`; nothing follows a step that failed. Codes:
+ * for what the network or the service does, and ends within `timeoutMs` of its turn: visits are made one after another,
+ * since what one makes tor forget another may need. Nothing follows a step that failed. Codes:
  * `SOCKS_F0` to `SOCKS_F7` and the other replies, `SOCKS_UNREACHABLE`, `DESCRIPTOR_NOT_FOUND` and tor's other reasons,
  * `TOR_UNAVAILABLE`, `HTTP_500`, `HTTP_NO_ANSWER`, `HTTP_ANSWER_INVALID`, `VISIT_TIMEOUT`.
  */
 export function createVisitOnion(options: VisitorOptions): VisitOnion {
-  return async (visit) => await visitOnce(options, visit);
+  let last: Promise<unknown> = Promise.resolve();
+  return (visit) => {
+    const outcome = last.then(() => visitOnce(options, visit));
+    last = outcome.catch(() => undefined);
+    return outcome;
+  };
 }
 
 async function visitOnce(options: VisitorOptions, visit: Visit): Promise<ProbeOutcome> {
