@@ -85,8 +85,10 @@ const hints: Readonly<Record<string, string>> = {
   REFRESH_TOKEN_REUSED: 'Sign in again: lucid login. If nobody copied your credentials file, tell your operator.',
   AUTH_ROLE_MISSING: 'Ask an admin for the role, then sign in again: lucid login.',
   AUTH_WALLET_UNKNOWN: 'An admin links the wallet to a user; the very first user registers with --setup-code.',
-  SETUP_CODE_INVALID: 'The code is in the file setup-code of the key folder, until the first user is registered.',
-  UPSTREAM_UNREACHABLE: 'Is the platform running? Start it with: npx -y pnpm dev. Elsewhere: --gateway URL.',
+  SETUP_CODE_INVALID:
+    'The code is in the file setup-code of api’s data folder (pnpm dev: of the key folder), until the first user is registered.',
+  UPSTREAM_UNREACHABLE:
+    'Is the platform running? Start it: npx -y pnpm dev, or docker compose up -d. Elsewhere: --gateway URL.',
   UPSTREAM_TIMEOUT: 'The platform is slow or away; try again.',
   UPSTREAM_ANSWER_INVALID: 'Is this the address of a Lucid gateway? Say another with --gateway URL.',
   SESSION_WAIT_TIMEOUT: 'The platform goes on by itself; look again with: lucid session show ID.',

@@ -9,9 +9,9 @@ export type NameRoot = (text: string) => string;
  */
 export function nameRoot(root: string, hostRoot: string | undefined): NameRoot {
   if (hostRoot === undefined || root === '/') return (text) => text;
-  // A longer name that only begins with the folder's is another name.
-  const join = (before: string, after: string) => `${before}${/^[\w-]/.test(after) ? root : hostRoot}${after}`;
-  return (text) => text.split(root).reduce(join);
+  // Only where a path begins, and not where a longer name only begins alike.
+  const pattern = new RegExp(`(?<![\\w./-])${root.replaceAll(/[^\w/-]/g, '\\$&')}(?![\\w-])`, 'g');
+  return (text) => text.replace(pattern, () => hostRoot);
 }
 
 /** The error with the folder's own name in its text. */

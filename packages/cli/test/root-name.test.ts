@@ -7,6 +7,8 @@ test('the folder gets the machine’s name, and nothing else does', () => {
   expect(name('mv /lucid/keys/a /lucid, in /lucid-old and lucid')).toBe(
     'mv /mnt/$& ssd/Lucid/keys/a /mnt/$& ssd/Lucid, in /lucid-old and lucid',
   );
+  expect(name('the log log.example/lucid/lucid of ../lucid')).toBe('the log log.example/lucid/lucid of ../lucid');
+  expect(nameRoot('/a.b+c', '/d')('/a.b+c/x, /aXb+c')).toBe('/d/x, /aXb+c');
   expect(name('')).toBe('');
   expect(nameRoot('/lucid', undefined)('/lucid')).toBe('/lucid');
 });

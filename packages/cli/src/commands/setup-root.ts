@@ -21,7 +21,7 @@ export async function runRoot(output: Output, root: string, options: GenesisOpti
   const { created, keys } = host;
   output.result(
     { root, created, addresses: keys.addresses, genesis: keys.genesis, setupCode },
-    name(`${describeRoot(host)}\n${nextSteps.join('\n')}`),
+    name(`${describeRoot(host)}\n${listNextSteps(root)}`),
   );
 }
 
@@ -34,12 +34,14 @@ async function makeRoot(root: string, options: GenesisOptions, name: NameRoot): 
   }
 }
 
-const nextSteps = [
-  'Next:',
-  '  1. Back up the folder keys, sealed: whoever has it is the platform, and without it there is none.',
-  `  2. Start the platform. The code of the first admin is then in ${setupCode}`,
-  '  3. lucid login --setup-code CODE --username NAME',
-];
+function listNextSteps(root: string): string {
+  const steps = [
+    `Back up ${root}/keys, sealed: whoever has it is the platform, and without it there is none.`,
+    `Start the platform. Then read the code of the first admin: cat ${root}/${setupCode}`,
+    'lucid login --setup-code CODE --username NAME',
+  ];
+  return ['Next:', ...steps.map((step, index) => `  ${index + 1}. ${step}`)].join('\n');
+}
 
 function describeRoot({ root, keys, created }: HostRoot): string {
   const folders = created.filter((name) => name.endsWith('/')).length;

@@ -19,7 +19,10 @@ interface SetupOptions {
 /** Makes what is missing: of a platform's keys, or with `--root` of everything it has on its machine. */
 export const run: Run<SetupOptions> = async ({ config }, output, options) => {
   const { keys: folder = '.data/keys', root, claim } = options;
-  if (claim !== undefined) return (await import('./setup-claim.ts')).runClaim(output, claim);
+  if (claim !== undefined) {
+    const name = nameRoot(resolve(claim), config.hostRoot);
+    return (await import('./setup-claim.ts')).runClaim(output, claim, name);
+  }
   const genesisOptions = parseGenesisOptions(options);
   if (root !== undefined) {
     const name = nameRoot(resolve(root), config.hostRoot);
