@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceOptions } from '@lucid/common/http/service';
 import { createTokenVerifier } from '@lucid/common/http/tokens';
 import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
+import { version } from '@lucid/common/runtime/version';
 import { IdempotencyStore } from '@lucid/common/storage/idempotency';
 import { openLevelStore } from '@lucid/common/storage/level-store';
 import type { FastifyInstance } from 'fastify';
@@ -15,10 +15,6 @@ import { idempotencyPrefix } from './store/keys.ts';
 import { LevelTunnelStore } from './store/level-tunnel-store.ts';
 import { openVault } from './store/open-vault.ts';
 import { Workers } from './workers.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 /** An answer is given again to a repeated request for a day. */
 const answersTtlMs = 86_400_000;
