@@ -57,5 +57,5 @@ ENV ${PREFIX}_HOST=0.0.0.0 \
     HEALTHCHECK_PORT=${PORT_VARIABLE} \
     HEALTHCHECK_PORTS=${PORTS}
 EXPOSE ${PORT}
-HEALTHCHECK --interval=30s --timeout=3s --start-period=20s --start-interval=1s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=2m --start-interval=1s --retries=3 \
   CMD ["/nodejs/bin/node", "/app/healthcheck.js"]

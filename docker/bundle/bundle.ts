@@ -1,5 +1,5 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { version } from '@lucid/common/runtime/version';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
@@ -16,7 +16,7 @@ const commonJs = [
   'const __dirname = import.meta.dirname;',
 ].join('\n');
 
-const common: BuildOptions & { metafile: true } = {
+const common: BuildOptions = {
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
@@ -28,7 +28,6 @@ const common: BuildOptions & { metafile: true } = {
   minifyWhitespace: true,
   minifySyntax: true,
   lineLimit: 160,
-  metafile: true,
   logLevel: 'warning',
 };
 
@@ -48,7 +47,7 @@ export interface Bundle {
  */
 export async function bundleImage(image: Image, folder: string): Promise<Bundle> {
   mkdirSync(folder, { recursive: true });
-  const made = mkdtempSync(join(folder, '.'));
+  const made = mkdtempSync(`${folder}/.`);
   try {
     const metafile = await bundleInto(made, image);
     const target = join(folder, image.tag);
@@ -63,18 +62,14 @@ export async function bundleImage(image: Image, folder: string): Promise<Bundle>
 
 async function bundleInto(folder: string, image: Image): Promise<Metafile> {
   const app = join(folder, 'app');
-  const { metafile } = await build({
-    ...common,
+  const metafile = await emit(app, {
     entryPoints: { main: image.entry, ...image.threads },
-    outdir: app,
     // Threads share the modules they have in common with the main program.
     splitting: true,
     chunkNames: '[name]-[hash]',
     banner: { js: commonJs },
   });
-  if (image.kind === 'service') {
-    await build({ ...common, entryPoints: { healthcheck: 'docker/healthcheck/main.ts' }, outdir: app });
-  }
+  if (image.kind === 'service') await emit(app, { entryPoints: { healthcheck: 'docker/healthcheck/main.ts' } });
   const modules = Object.keys(metafile.inputs).map((path) => join(root, path));
   copyCompanions(modules, { app, native: join(folder, 'native') });
   // A folder keeps its mode where it is copied: the state is nobody's business but the user's.
@@ -82,6 +77,15 @@ async function bundleInto(folder: string, image: Image): Promise<Metafile> {
   mkdirSync(join(folder, 'state', image.state), { mode: 0o700 });
   writeFileSync(join(app, 'package.json'), manifestOf(image));
   writeFileSync(join(folder, 'meta.json'), JSON.stringify(metafile));
+  return metafile;
+}
+
+/** Writes what esbuild makes into `folder`. Its account of it says `app/…`, wherever the folder is. */
+async function emit(folder: string, options: BuildOptions): Promise<Metafile> {
+  const parts = { outdir: join(root, 'app'), metafile: true, write: false } as const;
+  const { metafile, outputFiles } = await build({ ...common, ...options, ...parts });
+  mkdirSync(folder, { recursive: true });
+  for (const { path, contents } of outputFiles) writeFileSync(join(folder, basename(path)), contents);
   return metafile;
 }
 

@@ -16,7 +16,9 @@ const folder = mkdtempSync(join(tmpdir(), 'lucid-bundle-'));
 /** The files of one bundle that go into the image, and what each holds. */
 function contentsOf(of: string, tag: string): Map<string, Buffer> {
   const cwd = join(of, tag);
-  const paths = globSync('{app,native,state}/**', { cwd }).filter((path) => statSync(join(cwd, path)).isFile());
+  const paths = globSync('{app,native,state,meta.json}{,/**}', { cwd }).filter((path) =>
+    statSync(join(cwd, path)).isFile(),
+  );
   return new Map(paths.toSorted().map((path) => [path, readFileSync(join(cwd, path))]));
 }
 
@@ -39,7 +41,7 @@ describe.each(tags)('the bundle of %s', (tag) => {
     const paths = [...contentsOf(folder, tag).keys()];
     expect(paths).toEqual(expect.arrayContaining(['app/main.js', 'app/package.json']));
     const allowed =
-      /^(app\/([\w-]+\.js|package\.json|secp256k1\.wasm|assets\/.*|node_modules\/swagger-ui-dist\/.*)|native\/.*)$/;
+      /^(meta\.json|app\/([\w-]+\.js|package\.json|secp256k1\.wasm|assets\/.*|node_modules\/swagger-ui-dist\/.*)|native\/.*)$/;
     expect(paths.filter((path) => !allowed.test(path))).toEqual([]);
     expect(paths.filter((path) => path.endsWith('.map') || path.includes('.env'))).toEqual([]);
   });
