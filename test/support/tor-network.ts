@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { TorClient } from './tor/client.ts';
 import { makeAuthority } from './tor/keys.ts';
 import { TorProcess } from './tor/process.ts';
@@ -17,7 +18,7 @@ export interface TorNetworkOptions {
   readonly address?: string;
   /** A network namespace under /run/netns to run every tor in; entering one takes root. */
   readonly namespace?: string;
-  /** How long the two clients may take until they can build circuits. */
+  /** How long any tor of the network may take for its part of the start. */
   readonly bootstrapTimeoutMs?: number;
 }
 
@@ -34,11 +35,11 @@ export interface TorNetwork extends AsyncDisposable {
 }
 
 /**
- * Starts the network and waits until both clients can build circuits, about 20 s. Disposing ends every process and
- * removes every file. Throws where tor is not installed.
+ * Starts the network and waits until both clients can build circuits: about 20 s on an idle machine, most of it until
+ * the authorities vote. Disposing ends every process and removes every file. Throws where tor is not installed.
  */
 export async function startTorNetwork(options: TorNetworkOptions = {}): Promise<TorNetwork> {
-  const { address = '127.0.0.1', namespace, bootstrapTimeoutMs = 100_000 } = options;
+  const { address = '127.0.0.1', namespace, bootstrapTimeoutMs = 150_000 } = options;
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'tor-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
@@ -49,8 +50,12 @@ export async function startTorNetwork(options: TorNetworkOptions = {}): Promise<
   for (const node of [...relays, ...clients]) await mkdir(node.folder, { mode: 0o700 });
   const authorities = await Promise.all(relays.filter(({ isAuthority }) => isAuthority).map(makeAuthority));
 
+  await goodTimeToStart();
   const relayProcesses = await Promise.all(relays.map((node) => startRelay(node, authorities, namespace)));
   for (const relay of relayProcesses) stack.defer(() => relay.stop());
+  // A client that starts before the relays have all it fetches from them asks again much later.
+  await agreement(relays, relayProcesses, bootstrapTimeoutMs);
+  await Promise.all(relayProcesses.map((relay) => relay.says('Bootstrapped 75%', bootstrapTimeoutMs)));
   const [onion, visitor] = await Promise.all(clients.map((node) => TorClient.start(node, authorities, namespace)));
   if (!onion || !visitor) throw new Error('there are two clients');
   stack.use(onion);
@@ -91,6 +96,32 @@ async function startRelay(
   const torrc = join(node.folder, 'torrc');
   await writeFile(torrc, relayTorrc(node, authorities));
   return TorProcess.start(torrc, namespace);
+}
+
+/**
+ * Authorities vote in the sixth second of every ten. A relay that has not published itself by then is left out: with
+ * less than five seconds to go, the next vote is the one to start for.
+ */
+async function goodTimeToStart(): Promise<void> {
+  const untilVoteMs = (16_000 - (Date.now() % 10_000)) % 10_000;
+  if (untilVoteMs < 5000) await delay(untilVoteMs);
+}
+
+/** Waits until the authorities have agreed on a consensus that lists every relay. */
+async function agreement(
+  relays: readonly RelayNode[],
+  processes: readonly TorProcess[],
+  timeoutMs: number,
+): Promise<void> {
+  const [authority] = relays;
+  const [process] = processes;
+  if (!authority || !process) throw new Error('there is an authority');
+  const deadline = performance.now() + timeoutMs;
+  for (let votes = 1; ; votes++) {
+    await process.says('Published microdesc consensus', deadline - performance.now(), votes);
+    const consensus = await readFile(join(authority.folder, 'cached-microdesc-consensus'), 'utf8');
+    if (consensus.match(/^r /gm)?.length === relays.length) return;
+  }
 }
 
 /**

@@ -1,36 +1,37 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
 const logLinesMax = 40;
 const stopGraceMs = 2000;
 
 /** A program and its arguments; `nsenter` in front where it is to run in another network namespace. */
-export type Command = readonly [string, ...string[]];
+type Command = readonly [string, ...string[]];
 
 /** The command of a program of Debian's tor package, in a network namespace by its name under /run/netns. */
-export function torCommand(namespace: string | undefined, program: string, ...args: readonly string[]): Command {
+function torCommand(namespace: string | undefined, program: string, ...args: readonly string[]): Command {
   return namespace === undefined
     ? [program, ...args]
     : ['nsenter', `--net=/run/netns/${namespace}`, '--', program, ...args];
 }
 
-/** One running tor, which ends when it is disposed. */
+/** One running tor. */
 export class TorProcess {
   readonly #child: ChildProcessByStdio<null, Readable, null>;
+  readonly #lines: Interface;
   readonly #log: string[] = [];
-  readonly #bootstrapped = Promise.withResolvers<void>();
   readonly #ended: Promise<unknown>;
+  /** Rejects when tor ends. */
+  readonly #running = Promise.withResolvers<never>();
 
   private constructor([program, ...args]: Command) {
     this.#child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-    this.#ended = once(this.#child, 'close').catch((error: Error) => {
-      this.#bootstrapped.reject(explainMissing(error));
-    });
-    this.#child.on('close', () => this.#bootstrapped.reject(this.#failure('ended')));
-    this.#bootstrapped.promise.catch(() => undefined);
-    createInterface({ input: this.#child.stdout }).on('line', (line) => this.#read(line));
+    this.#running.promise.catch(() => undefined);
+    this.#ended = once(this.#child, 'close').catch((error: Error) => this.#running.reject(explainMissing(error)));
+    this.#child.on('close', () => this.#running.reject(this.#failure('has ended')));
+    this.#lines = createInterface({ input: this.#child.stdout });
+    this.#lines.on('line', (line) => this.#log.push(line));
   }
 
   /** Starts tor with a torrc that logs notices to stdout. */
@@ -43,12 +44,24 @@ export class TorProcess {
     return this.#child.pid;
   }
 
-  /** Waits until tor says it can build circuits; throws with the end of its log when it ends or takes too long. */
+  /** Waits until tor can build circuits. @throws with the end of its log when it ends or takes too long */
   async bootstrapped(timeoutMs: number): Promise<void> {
-    const timer = setTimeout(() => this.#bootstrapped.reject(this.#failure('is not bootstrapped')), timeoutMs);
+    await this.says('Bootstrapped 100%', timeoutMs);
+  }
+
+  /** Waits until `text` has been in `times` lines of the log. @throws as `bootstrapped` */
+  async says(text: string, timeoutMs: number, times = 1): Promise<void> {
+    const heard = Promise.withResolvers<void>();
+    const hear = () => {
+      if (this.#log.filter((line) => line.includes(text)).length >= times) heard.resolve();
+    };
+    this.#lines.on('line', hear);
+    const timer = setTimeout(() => heard.reject(this.#failure(`has not said "${text}"`)), timeoutMs);
     try {
-      await this.#bootstrapped.promise;
+      hear();
+      await Promise.race([heard.promise, this.#running.promise]);
     } finally {
+      this.#lines.off('line', hear);
       clearTimeout(timer);
     }
   }
@@ -61,14 +74,9 @@ export class TorProcess {
     clearTimeout(timer);
   }
 
-  #read(line: string): void {
-    this.#log.push(line);
-    if (this.#log.length > logLinesMax) this.#log.shift();
-    if (line.includes('Bootstrapped 100%')) this.#bootstrapped.resolve();
-  }
-
   #failure(what: string): Error {
-    return new Error(`tor ${what} (${this.#child.spawnargs.join(' ')}):\n${this.#log.join('\n')}`);
+    const log = this.#log.slice(-logLinesMax).join('\n');
+    return new Error(`tor ${what} (${this.#child.spawnargs.join(' ')}):\n${log}`);
   }
 }
 
