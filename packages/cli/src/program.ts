@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import type { Lazily } from './command.ts';
 import { chainCommands } from './commands/chain-commands.ts';
+import { completionCommands } from './commands/completion-commands.ts';
 import { govCommands } from './commands/gov-commands.ts';
 import { ledgerCommands } from './commands/ledger-commands.ts';
 import { machineCommands } from './commands/machine-commands.ts';
@@ -80,6 +81,7 @@ function createProgram({ stdout, stderr }: CliContext, lazily: Lazily, isJson: b
     chainCommands,
     govCommands,
     tunnelCommands,
+    completionCommands,
   ])
     add(program, lazily);
   return program;
