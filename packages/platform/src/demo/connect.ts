@@ -1,27 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { createPrivateFile, findPrivateFile, readSecretFile } from '@lucid/cli/setup/private-file';
-import { createLucidClient, type LucidClient } from '@lucid/client/lucid-client';
+import { createLucidClient, type IdentityClient, type LucidClient } from '@lucid/client/lucid-client';
+import { createSocksFetch } from '@lucid/client/socks-fetch';
 import { createTokenSource } from '@lucid/client/token-source';
 import { AppError } from '@lucid/common/errors';
 import type { DemoOptions } from './options.ts';
 
 /** Signs in as the options say; on a platform where nobody is registered, as its first administrator. */
 export async function connect(gatewayUrl: string, options: DemoOptions): Promise<LucidClient> {
-  const { identity } = createLucidClient({ gatewayUrl });
-  const grant = await chooseGrant(gatewayUrl, options);
+  const { socks } = options;
+  const there = { gatewayUrl, ...(socks === undefined ? {} : { fetch: createSocksFetch(socks) }) };
+  const { identity } = createLucidClient({ ...there, timeoutMs: 60_000 });
+  const grant = await chooseGrant(identity, options);
   const tokens = await identity.createToken({ body: grant });
   const token = createTokenSource({ identity, tokens, grant });
-  return createLucidClient({ gatewayUrl, token, timeoutMs: 30_000 });
+  return createLucidClient({ ...there, token, timeoutMs: socks === undefined ? 30_000 : 120_000 });
 }
 
-async function chooseGrant(gatewayUrl: string, { apiKeyFile, setupCodeFile, username, passwordFile }: DemoOptions) {
+async function chooseGrant(identity: IdentityClient, options: DemoOptions) {
+  const { apiKeyFile, setupCodeFile, username, passwordFile } = options;
   if (apiKeyFile !== undefined) {
     return { grantType: 'api_key', apiKey: (await readSecretFile(apiKeyFile)).trim() } as const;
   }
   const setupCode = await findPrivateFile(setupCodeFile);
   if (setupCode !== undefined) {
     const credentials = { name: username, password: await ensurePassword(passwordFile) };
-    const { identity } = createLucidClient({ gatewayUrl });
     await identity.registerUser({ body: { ...credentials, setupCode: setupCode.trim() } });
     return { grantType: 'password', ...credentials } as const;
   }

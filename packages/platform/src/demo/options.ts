@@ -8,6 +8,7 @@ Without --url it runs a platform of its own. With it, it may be run as often as 
 registers the first administrator the first time, and signs in as the same user the next times.
 
   --url URL             the gateway of a running platform
+  --socks ADDRESS       reach it through this SOCKS5 proxy: HOST:PORT or unix:PATH, for an onion address
   --keys FOLDER         folder with the platform's member.key and setup-code (.data/keys)
   --setup-code FILE     the one-time setup code, if it is elsewhere
   --member-key FILE     wallet of the founding member, who votes, if it is elsewhere
@@ -19,6 +20,7 @@ registers the first administrator the first time, and signs in as the same user 
 export interface DemoOptions {
   /** The gateway of a running platform; undefined for a platform of the demo's own. */
   readonly url: string | undefined;
+  readonly socks: string | undefined;
   readonly setupCodeFile: string;
   readonly memberKeyFile: string;
   readonly username: string;
@@ -33,6 +35,7 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
     args: [...args],
     options: {
       url: { type: 'string' },
+      socks: { type: 'string' },
       keys: { type: 'string', default: '.data/keys' },
       'setup-code': { type: 'string' },
       'member-key': { type: 'string' },
@@ -49,6 +52,7 @@ export function parseDemoOptions(args: readonly string[]): DemoOptions | undefin
     ...(values['setup-code'] === undefined ? {} : { setupCodeFile: values['setup-code'] }),
     ...(values['member-key'] === undefined ? {} : { memberKeyFile: values['member-key'] }),
     url: values.url,
+    socks: values.socks,
     username: values.username,
     passwordFile: values['password-file'],
     apiKeyFile: values['api-key-file'],
