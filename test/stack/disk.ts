@@ -5,7 +5,7 @@ import { run, succeeds } from '../support/run-command.ts';
 const sizeBytes = 8 * 1024 ** 3;
 
 /** A disk of its own for the stack's data, as a board has one: an ext4 file system in a sparse file, mounted. */
-export class Disk {
+export class Disk implements AsyncDisposable {
   readonly mountPoint: string;
   readonly #folder: string;
 

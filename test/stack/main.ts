@@ -11,7 +11,7 @@ import { checkDisk } from './checks/disk.ts';
 import { checkEmulated } from './checks/emulated.ts';
 import { checkFaults } from './checks/faults.ts';
 import { checkMemory } from './checks/memory.ts';
-import { checkPlanes } from './checks/planes.ts';
+import { checkOverlays } from './checks/overlays.ts';
 import { checkStart } from './checks/start.ts';
 import { checkVariants } from './checks/variants.ts';
 import { Disk } from './disk.ts';
@@ -34,9 +34,9 @@ const parts: readonly Part[] = [
   { name: 'disk', needsDemo: false, run: checkDisk },
   { name: 'demo', needsDemo: true, run: async () => {} },
   { name: 'confinement', needsDemo: true, run: checkConfinement },
-  { name: 'planes', needsDemo: true, run: checkPlanes },
   { name: 'faults', needsDemo: true, run: checkFaults },
   { name: 'memory', needsDemo: true, run: (steps, stack) => checkMemory(steps, stack, nine, nineBarMegabytes) },
+  { name: 'overlays', needsDemo: true, run: checkOverlays },
   { name: 'variants', needsDemo: true, run: checkVariants },
   { name: 'emulated', needsDemo: false, run: checkEmulated },
 ];

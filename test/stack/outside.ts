@@ -10,7 +10,7 @@ const port = 4444;
 const server = `require('node:net').createServer((s) => s.destroy()).listen(${port}, () => console.log('ready'))`;
 
 /** A machine beyond the one the stack runs on: a network namespace behind a cable, in which something listens. */
-export class Outside {
+export class Outside implements AsyncDisposable {
   readonly target: Target = { address: address.outside, port };
   readonly #server: ChildProcess;
 

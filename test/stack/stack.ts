@@ -1,8 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { root as repository } from '../images/config.ts';
 import { type Engine, inEngineNetwork } from '../images/engine.ts';
-import { type RunOptions, run } from '../support/run-command.ts';
+import { CommandFailed, type RunOptions, run } from '../support/run-command.ts';
 
 /** Files of the folder compose, in the order `-f` takes them; a path with a slash is from the repository's root. */
 export type ComposeFiles = readonly [string, ...string[]];
@@ -43,8 +44,24 @@ export class Stack {
   /** Brings everything of the files up; resolves when all are healthy, in seconds. */
   async up(files: ComposeFiles, ...args: string[]): Promise<number> {
     const startedAt = performance.now();
-    await this.compose(files, ['up', '-d', '--wait', '--no-build', '--pull', 'never', ...args]);
+    try {
+      await this.compose(files, ['up', '-d', '--wait', '--no-build', '--pull', 'never', ...args]);
+    } catch (error) {
+      if (!(error instanceof CommandFailed)) throw error;
+      throw new CommandFailed(
+        ['up', ...files],
+        error.exitCode,
+        `${error.output}\n${await this.#explain(error.output)}`,
+      );
+    }
     return (performance.now() - startedAt) / 1000;
+  }
+
+  /** The last lines of the log of the container that a failed `up` names. */
+  async #explain(output: string): Promise<string> {
+    const name = /container ([\w-]+) (?:is unhealthy|exited)/.exec(output)?.[1];
+    if (name === undefined) return '';
+    return stripVTControlCharacters(await this.docker(['logs', '--tail', '8', name]));
   }
 
   /** Ends and forgets every container, network and volume name of the project. What is under `root` stays. */

@@ -7,7 +7,20 @@ import { processesOf } from '../processes.ts';
 import type { Stack } from '../stack.ts';
 
 /** What a container could write to if it were not confined; each is tried from inside. */
-const places = ['/', '/app', '/bin', '/dev', '/dev/shm', '/etc', '/home', '/nodejs', '/opt', '/run', '/run/secrets', '/sys/fs/cgroup'];
+const places = [
+  '/',
+  '/app',
+  '/bin',
+  '/dev',
+  '/dev/shm',
+  '/etc',
+  '/home',
+  '/nodejs',
+  '/opt',
+  '/run',
+  '/run/secrets',
+  '/sys/fs/cgroup',
+];
 const attempt = `for (const place of ${JSON.stringify([...places, '/sys', '/usr', '/var', '/var/lib'])}) {
   try { require('node:fs').writeFileSync(place + '/written-by-a-check', ''); console.log(place); } catch {}
 }`;

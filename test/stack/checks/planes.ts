@@ -4,7 +4,7 @@ import { listenersOf, reachableFrom } from '../namespace.ts';
 import { Outside } from '../outside.ts';
 import type { Target } from '../probe.ts';
 import type { Stack } from '../stack.ts';
-import { mayReach, planes, planesOf, ports, publishedPorts } from '../topology.ts';
+import { mayReach, ownPorts, planes, planesOf, ports, publishedPorts } from '../topology.ts';
 
 /** The containers that run reach each other, and the outside, as the table says and in no other way. */
 export async function checkPlanes(steps: Steps, stack: Stack): Promise<void> {
@@ -40,7 +40,7 @@ export async function checkPlanes(steps: Steps, stack: Stack): Promise<void> {
   });
 }
 
-const leadsOut = (plane: string) => planes[plane]?.leadsOut === true;
+const leadsOut = (plane: string) => planes[plane]?.leadsOut ?? false;
 
 /** Docker's own resolver, in every container. */
 const isResolver = (listener: string) => listener.startsWith('127.0.0.11:');
@@ -48,8 +48,9 @@ const isResolver = (listener: string) => listener.startsWith('127.0.0.11:');
 async function checkListeners({ service, pid }: Container): Promise<number> {
   const found = (await listenersOf(pid)).filter((listener) => !isResolver(listener));
   const port = ports[service];
-  const expected = port === undefined ? [] : [`0.0.0.0:${port}`];
-  if (found.join() !== expected.join()) throw new Error(`${service} listens on ${found.join(', ') || 'nothing'}`);
+  const expected = [...(port === undefined ? [] : [`0.0.0.0:${port}`]), ...(ownPorts[service] ?? [])];
+  if (found.toSorted().join() !== expected.toSorted().join())
+    throw new Error(`${service} listens on ${found.join(', ') || 'nothing'}`);
   return found.length;
 }
 
