@@ -26,7 +26,7 @@ export type Profile = (typeof profiles)[number];
 const forServing: ReadonlySet<string> = new Set(['disk-mounted', 'memory-cgroup', 'memory-total']);
 
 /** What is not worth a warning where everything is thrown away. */
-const forLasting: ReadonlySet<string> = new Set(['clock', 'fsync', 'swap', 'temperature', 'disk-type', 'root-user']);
+const forLasting: ReadonlySet<string> = new Set(['clock', 'fsync', 'swap', 'temperature', 'disk-type']);
 
 /** The variable that lets the platform start in spite of a failure, by the finding's id. */
 export const overrides = {
