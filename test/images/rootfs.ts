@@ -26,7 +26,9 @@ export async function makeRootfs(
 ): Promise<readonly Architecture[]> {
   const archive = new DebianArchive(join(cache, 'debian'));
   const target = join(output, image);
-  mkdirSync(join(target, 'state', stateFolders[image]), { recursive: true, mode: 0o700 });
+  const state = join(target, 'state');
+  mkdirSync(state, { recursive: true });
+  if (!existsSync(join(state, stateFolders[image]))) mkdirSync(join(state, stateFolders[image]), { mode: 0o700 });
   const made: Architecture[] = [];
   for (const architecture of architectures) {
     const names = packagesOf(image).map((name) => `${name}:${architecture}`);

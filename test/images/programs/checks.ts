@@ -8,9 +8,14 @@ import { TorBench } from './tor-proxy.ts';
 export async function checkPrograms(steps: Steps, engine: Engine, repository: string): Promise<void> {
   for (const variant of variants)
     await steps.check(`redis runs (${variant.name})`, () => checkRedis(engine, `${repository}:redis`, variant));
-  await using bench = await steps.need('a private Tor network at a bridge', async () => {
-    return [await TorBench.open(engine), ''] as const;
+  await using resources = new AsyncDisposableStack();
+  const benches: TorBench[] = [];
+  await steps.check('a private Tor network at a bridge', async () => {
+    benches.push(resources.use(await TorBench.open(engine)));
+    return '';
   });
+  const [bench] = benches;
+  if (!bench) return;
   for (const variant of variants)
     await steps.check(`tor-proxy runs (${variant.name})`, () => bench.check(`${repository}:tor-proxy`, variant));
 }
