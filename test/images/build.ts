@@ -82,9 +82,13 @@ async function bakeTargets(engine: Engine, options: BakeOptions, targets: readon
   const metadata = join(cacheDir, 'bake.json');
   const own = debianImages.flatMap((image) => ['--set', `${image}.contexts.rootfs=${join(contents, image)}`]);
   const sets = [
-    ...['--set', `*.output=type=oci,tar=false,dest=${output},rewrite-timestamp=true`],
-    ...['--set', `*.platform=${architectures.map((name) => `linux/${name}`).join(',')}`],
-    ...['--set', `*.contexts.build=${contents}`, ...own],
+    '--set',
+    `*.output=type=oci,tar=false,dest=${output},rewrite-timestamp=true`,
+    '--set',
+    `*.platform=${architectures.map((name) => `linux/${name}`).join(',')}`,
+    '--set',
+    `*.contexts.build=${contents}`,
+    ...own,
   ];
   const environment = {
     ...engine.environment,
@@ -108,7 +112,7 @@ function nameImages(layout: OciLayout): void {
 }
 
 /** Loads a layout into the engine. */
-export async function load(engine: Engine, folder: string): Promise<void> {
+export async function load(engine: Pick<Engine, 'environment'>, folder: string): Promise<void> {
   const pack = 'tar -C "$0" -cf - oci-layout index.json blobs | docker load -q';
   await run(['sh', '-c', pack, folder], { environment: engine.environment });
 }

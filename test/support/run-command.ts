@@ -39,7 +39,8 @@ export async function runForBytes(command: readonly [string, ...string[]], optio
     for (const line of data.toString().split('\n')) if (line.trim() !== '') onLine?.(line);
   });
   const [exitCode, stdout, stderr] = await Promise.all([closed, buffer(child.stdout), buffer(child.stderr)]);
-  if (exitCode !== 0) throw new CommandFailed(command, exitCode, `${stdout.toString().slice(-4000)}\n${stderr}`);
+  if (exitCode !== 0)
+    throw new CommandFailed(command, exitCode, `${stdout.toString().slice(-4000)}\n${stderr.toString()}`);
   return stdout;
 }
 

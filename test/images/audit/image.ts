@@ -40,7 +40,7 @@ export function readImages(layout: OciLayout): BuiltImage[] {
         digest,
         config,
         layers: own,
-        ownLayers: own.filter((_layer, index) => added[index] === true),
+        ownLayers: own.filter((_layer, index) => added[index] ?? false),
         files: mergeLayers(own),
       };
     }),
