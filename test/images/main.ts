@@ -8,12 +8,14 @@ import { type BuiltImage, debianPackages, readImages } from './audit/image.ts';
 import { auditImage, releaseRules, rules } from './audit/rules.ts';
 import { prepareBases } from './bases/bases.ts';
 import { writeBoms } from './boms.ts';
-import { bake, type Digests, load, makeContents, platformImages } from './build.ts';
+import { bake, type Digests, developmentImage, load, makeContents, platformImages, repository } from './build.ts';
 import { cacheDir, outputDir, root } from './config.ts';
+import { buildDevelopmentImage, devcontainerSteps } from './devcontainer/steps.ts';
 import { registerEmulation, runEverywhere } from './emulation.ts';
 import { type Engine, openEngine } from './engine.ts';
 import { compareWithArchive, type Freshness } from './freshness.ts';
 import { OciLayout, standInLabel } from './oci.ts';
+import { checkPrograms } from './programs/checks.ts';
 import { signAll } from './sign-all.ts';
 import { formatMegabytes, formatSizes, measureSizes, overBudget, type SizeReport } from './sizes.ts';
 
@@ -82,7 +84,8 @@ async function proveImages(steps: Steps): Promise<void> {
     const read = readImages(new OciLayout(layoutDir));
     return [read, `${read.length} of ${digests.size} tags`];
   });
-  await steps.check('the fourteen are there', () => checkTags(digests));
+  const development = await buildDevelopmentImage(steps, engine);
+  await steps.check('the fourteen are there', () => checkTags(new Map([...digests, [developmentImage, development]])));
   for (const image of images) await steps.check(`audit ${image.tag} ${image.architecture}`, () => checkImage(image));
   await steps.check('stand-in bases', () => checkStandIns(images));
   const sizes = measureSizes(images);
@@ -98,6 +101,8 @@ async function proveMore(steps: Steps, engine: Engine, images: readonly BuiltIma
     await registerEmulation();
     return runEverywhere(engine);
   });
+  await checkPrograms(steps, engine, repository);
+  await devcontainerSteps(steps, engine);
   const boms = await steps.need('bill of materials', async () => {
     const written = writeBoms(images, version, contentsDir);
     return [

@@ -80,9 +80,12 @@ export class DevContainer {
     const target = join(this.#folder, '.devcontainer');
     mkdirSync(target, { recursive: true });
     cpSync(join(own, 'features'), join(target, 'features'), { recursive: true });
-    const { build, features, mounts, ...rest } = JSON.parse(
-      readFileSync(join(own, 'devcontainer.json'), 'utf8'),
-    ) as Configuration & { build: unknown };
+    const {
+      build: _,
+      features,
+      mounts,
+      ...rest
+    } = JSON.parse(readFileSync(join(own, 'devcontainer.json'), 'utf8')) as Configuration & { build: unknown };
     const volumes = mounts.map((mount, index) => ({ ...mount, source: `lucid-test-${process.pid}-${index}` }));
     this.#volumes.push(...volumes.map(({ source }) => source));
     const config = {

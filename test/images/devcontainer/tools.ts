@@ -1,14 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { run } from '../../support/run-command.ts';
@@ -111,20 +102,11 @@ async function makeLocal(folder: string, architecture: Architecture): Promise<vo
   const platform = ['--cpu', cpu, '--os', 'linux', '--libc', 'glibc', '--ignore-scripts'];
   const quiet = ['--silent', '--no-audit', '--no-fund'];
   await run(['npm', 'install', ...quiet, '--global', ...platform, '--prefix', folder, 'npm@11', 'pnpm@12']);
-  const node = `node-linux-${cpu}`;
-  await run([
-    'npm',
-    'install',
-    ...quiet,
-    '--no-save',
-    ...platform,
-    '--prefix',
-    `${folder}/node`,
-    `${node}@${nodeVersion()}`,
-  ]);
-  renameSync(join(folder, 'node/node_modules', node, 'bin/node'), join(folder, 'bin/node'));
-  symlinkSync('node', join(folder, 'bin/nodejs'));
-  rmSync(join(folder, 'node'), { recursive: true });
+  // npm refuses to install the binary of another architecture, but fetches it and checks its digest.
+  const pack = ['npm', 'pack', '--silent', `node-linux-${cpu}@${nodeVersion()}`] as const;
+  const tarball = join(folder, (await run(pack, { cwd: folder })).trim());
+  await run(['tar', '-xzf', tarball, '-C', folder, '--strip-components=1', 'package/bin/node']);
+  rmSync(tarball);
 }
 
 async function writeImage(layout: OciLayout, archive: string, architecture: Architecture) {
