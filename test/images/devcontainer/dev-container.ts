@@ -5,7 +5,8 @@ import { run } from '../../support/run-command.ts';
 import { root } from '../config.ts';
 import type { Engine } from '../engine.ts';
 
-const cli = createRequire(import.meta.url).resolve('@devcontainers/cli/devcontainer.js');
+const require = createRequire(import.meta.url);
+const cli = require.resolve('@devcontainers/cli/devcontainer.js');
 
 interface Configuration {
   readonly features: Readonly<Record<string, object>>;
