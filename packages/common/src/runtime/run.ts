@@ -120,17 +120,22 @@ async function drainAndClose(
 }
 
 /**
- * The whole life of a service's process: config, logger, open, listen, and on SIGTERM or SIGINT drain and close. It
- * resolves once the service listens. A start that fails, an unhandled rejection and an uncaught exception are logged
- * and end the process with exit code 1; the process ends by itself when nothing is left open.
+ * The whole life of a service's process: config, logger, open, listen, and on SIGTERM or SIGINT drain and close; one
+ * that comes while the service opens closes it as soon as it has. It resolves once the service listens. A start that
+ * fails, an unhandled rejection and an uncaught exception are logged and end the process with exit code 1; the process
+ * ends by itself when nothing is left open.
  */
 export async function run<S extends ConfigSchema>(options: RunOptions<S>): Promise<void> {
   let logger = createLogger({ name: options.name, level: 'info' });
   try {
     const config = loadConfig(options.schema, options.env) as Config<S> & ServiceConfig;
     logger = createLogger({ name: options.name, level: config.logLevel });
+    // Before anything opens: the first process of a container gets no signal it does not listen to.
+    const { promise: ended, resolve: end } = Promise.withResolvers<string>();
+    process.on('SIGTERM', end).on('SIGINT', end);
     const service = await startService(options, config, { logger });
-    closeOnSignals(service, logger);
+    endOnFaults(end, logger);
+    void ended.then((reason) => closeFor(reason, service, logger));
   } catch (error) {
     logFatal(logger, error, `${options.name} cannot start`);
     process.exitCode = 1;
@@ -142,25 +147,22 @@ function logFatal(logger: Logger, error: unknown, message: string): void {
   else logger.fatal({ err: error }, message);
 }
 
-function closeOnSignals(service: RunningService, logger: Logger): void {
-  let closing = false;
-  const close = (reason: string): void => {
-    if (closing) return;
-    closing = true;
-    logger.info({ reason }, `${service.name} drains and closes`);
-    service[Symbol.asyncDispose]().then(
-      () => logger.info(`${service.name} is closed`),
-      (error: unknown) => {
-        logFatal(logger, error, `${service.name} did not close cleanly`);
-        process.exitCode = 1;
-      },
-    );
-  };
+async function closeFor(reason: string, service: RunningService, logger: Logger): Promise<void> {
+  logger.info({ reason }, `${service.name} drains and closes`);
+  try {
+    await service[Symbol.asyncDispose]();
+    logger.info(`${service.name} is closed`);
+  } catch (error) {
+    logFatal(logger, error, `${service.name} did not close cleanly`);
+    process.exitCode = 1;
+  }
+}
+
+function endOnFaults(end: (reason: string) => void, logger: Logger): void {
   const fail = (error: unknown): void => {
     logger.fatal({ err: error }, 'a fault nobody handled: the process ends');
     process.exitCode = 1;
-    close('fault');
+    end('fault');
   };
-  process.on('SIGTERM', close).on('SIGINT', close);
   process.on('unhandledRejection', fail).on('uncaughtException', fail);
 }

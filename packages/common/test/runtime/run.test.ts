@@ -63,6 +63,13 @@ describe('run', () => {
     ]);
   });
 
+  test('SIGTERM while it opens closes it as soon as it has', async () => {
+    await start({ THING_OPENS_AT_SIGNAL: 'true' }).line(/^opens$/);
+    child?.process.kill('SIGTERM');
+    expect(await child?.exit).toBe(0);
+    expect(child?.lines.at(-1)?.msg).toBe('thing is closed');
+  });
+
   test('a request that runs when SIGTERM comes is answered', async () => {
     const { url } = await start().line(/is ready/);
     const slow = request(`${url}/slow`).end();
