@@ -14,7 +14,7 @@ export interface Container {
 }
 
 /** The part of `docker inspect` that is read. */
-export interface Inspected {
+interface Inspected {
   readonly Id: string;
   readonly RestartCount: number;
   readonly State: {

@@ -9,7 +9,7 @@ import { checkPlanes } from './planes.ts';
 import { checkTor, joinTorNetwork } from './tor.ts';
 
 /** Everything that can run at once. */
-export const allFiles: ComposeFiles = ['compose.yaml', 'tor.yaml', 'redis.yaml'];
+const allFiles: ComposeFiles = ['compose.yaml', 'tor.yaml', 'redis.yaml'];
 
 /** The stack with Tor, on a private network, and Redis: planes, confinement, stores, onion services. */
 export async function checkOverlays(steps: Steps, plain: Stack, kept: Keepsakes): Promise<void> {

@@ -46,7 +46,8 @@ const leadsOut = (plane: string) => planes[plane]?.leadsOut ?? false;
 const isResolver = (listener: string) => listener.startsWith('127.0.0.11:');
 
 async function checkListeners({ service, pid }: Container): Promise<number> {
-  const found = (await listenersOf(pid)).filter((listener) => !isResolver(listener));
+  // A server may listen for IPv4 and IPv6 apart.
+  const found = [...new Set(await listenersOf(pid))].filter((listener) => !isResolver(listener));
   const port = ports[service];
   const expected = [...(port === undefined ? [] : [`0.0.0.0:${port}`]), ...(ownPorts[service] ?? [])];
   if (found.toSorted().join() !== expected.toSorted().join())
