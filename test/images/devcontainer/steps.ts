@@ -1,24 +1,27 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../support/run-command.ts';
 import type { Steps } from '../../support/steps.ts';
-import { developmentImage, load, repository } from '../build.ts';
+import { developmentImage, repository } from '../build.ts';
 import { architectures, cacheDir, outputDir, root } from '../config.ts';
 import type { Engine } from '../engine.ts';
 import { OciLayout } from '../oci.ts';
 import { DevContainer } from './dev-container.ts';
 import { makeDevelopmentTools } from './tools.ts';
 
+/** The folder of the layout that `buildDevelopmentImage` writes. */
+const developmentLayout = join(cacheDir, 'devcontainer/layout');
+
 /**
  * Builds `infrastructure-dev` for both architectures without a network in the builder, and loads it.
  * @returns the digest of its index
  */
-export async function buildDevelopmentImage(steps: Steps, engine: Engine): Promise<string> {
+export async function buildDevelopmentImage(steps: Steps, engine: Engine, revision: string): Promise<string> {
   await steps.need(`what ${developmentImage} is made of`, async () => {
     const made = await makeDevelopmentTools();
     return [made, made.length === 0 ? 'as it was' : `made for ${made.join(' and ')}`];
   });
-  return await steps.need(`build ${developmentImage}`, () => build(engine));
+  return await steps.need(`build ${developmentImage}`, () => build(engine, revision));
 }
 
 /**
@@ -39,30 +42,39 @@ export async function devcontainerSteps(steps: Steps, engine: Engine): Promise<v
   }
 }
 
-/** The final stage of the Dockerfile runs nothing, so nothing is emulated. */
-async function build({ environment }: Engine): Promise<readonly [string, string]> {
-  const layout = new OciLayout(join(cacheDir, 'devcontainer/layout'));
-  rmSync(layout.folder, { recursive: true, force: true });
+/**
+ * Builds into the engine and, unless it is there already, into a layout that can be looked into. The final stage of the
+ * Dockerfile runs nothing, so nothing is emulated.
+ */
+async function build(engine: Engine, revision: string): Promise<readonly [string, string]> {
+  const digest = await bake(engine, 'type=image,oci-mediatypes=true,unpack=true', revision);
+  if (!existsSync(join(developmentLayout, 'index.json')) || !holds(developmentLayout, digest)) {
+    rmSync(developmentLayout, { recursive: true, force: true });
+    await bake(engine, `type=oci,tar=false,dest=${developmentLayout}`, revision);
+    if (!holds(developmentLayout, digest)) throw new Error('built twice, it is not the same image');
+  }
+  return [digest, `${architectures.join(' and ')}, ${digest}`];
+}
+
+function holds(folder: string, digest: string): boolean {
+  return new OciLayout(folder).index.manifests.some((manifest) => manifest.digest === digest);
+}
+
+/** @returns the digest of the image's index */
+async function bake({ environment }: Engine, output: string, revision: string): Promise<string> {
+  const metadata = join(cacheDir, 'devcontainer/bake.json');
   const sets = [
-    `${developmentImage}.output=type=oci,tar=false,dest=${layout.folder}`,
-    `${developmentImage}.platform=${architectures.map((name) => `linux/${name}`).join(',')}`,
-    `${developmentImage}.contexts.tools=oci-layout://${join(outputDir, developmentImage)}`,
-  ];
-  const flags = sets.flatMap((set) => ['--set', set]);
-  await run(['docker', 'buildx', 'bake', '--progress', 'plain', ...flags, developmentImage], {
-    environment: { ...environment, REPO: repository, SOURCE_DATE_EPOCH: '0' },
+    `output=${output}`,
+    `platform=${architectures.map((name) => `linux/${name}`).join(',')}`,
+    `contexts.tools=oci-layout://${join(outputDir, developmentImage)}`,
+  ].flatMap((set) => ['--set', `${developmentImage}.${set}`]);
+  const flags = ['--progress', 'plain', '--metadata-file', metadata, ...sets];
+  await run(['docker', 'buildx', 'bake', ...flags, developmentImage], {
+    environment: { ...environment, REPO: repository, REVISION: revision, SOURCE_DATE_EPOCH: '0' },
     cwd: root,
   });
-  const [index, ...others] = layout.index.manifests;
-  if (index === undefined || others.length > 0) throw new Error('the layout holds more than the image');
-  const name = index.annotations?.['org.opencontainers.image.ref.name'] ?? '';
-  layout.writeIndex([{ ...index, annotations: { ...index.annotations, 'io.containerd.image.name': name } }]);
-  await load({ environment }, layout.folder);
-  const sizes = layout.readIndex(index).manifests.map((manifest) => {
-    const size = layout.readManifest(manifest).layers.reduce((sum, layer) => sum + layer.size, 0);
-    return `${manifest.platform?.architecture} ${Math.round(size / 1e6)} MB unpacked`;
-  });
-  return [index.digest, sizes.join(', ')];
+  const built = JSON.parse(readFileSync(metadata, 'utf8')) as Record<string, Record<string, string>>;
+  return built[developmentImage]?.['containerimage.digest'] ?? 'none';
 }
 
 async function checkInside(steps: Steps, container: DevContainer): Promise<void> {
