@@ -63,5 +63,6 @@ for line in "${packages[@]}"; do
 done
 while read -r path; do take "$path"; done < <(grep '^/' "$image/packages")
 for line in "${packages[@]}"; do record "${line%% *}"; done
+command -v "$triplet-gcc" >/dev/null || { echo "rootfs.sh: no compiler: apt-get install gcc-${triplet/_/-}" >&2 && exit 1; }
 "$triplet-gcc" -std=gnu17 -Os -static -s -Wall -Wextra -Werror -Wl,--build-id=none -o "$out/usr/bin/health" "$image/health.c"
 find "$out" -exec touch -h -d @0 {} +
