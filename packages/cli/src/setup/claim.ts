@@ -2,23 +2,31 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { cliError } from '../errors.ts';
-import { serviceUser } from './host-layout.ts';
+import { hostFolders, serviceUser } from './host-layout.ts';
 import { isErrno } from './private-file.ts';
 
 export type Claim = 'claimed' | 'already owned';
 
+/** What a folder of root's may hold: a new file system's own folder, and what was restored from a backup. */
+const familiar: ReadonlySet<string> = new Set(['lost+found', ...Object.values(hostFolders)]);
+
 /**
  * Gives the platform's root folder to the services' user: that folder, nothing in it and nothing above it. It must be
- * root's, or empty. Works on the folder it opened, so that a symbolic link put there meanwhile changes nothing.
+ * empty, or root's with nothing foreign in it: a mistyped `/` or `/etc` stays root's. Works on the folder it opened, so that a symbolic link put there meanwhile changes nothing.
  * @throws CLAIM_REFUSED
  */
 export async function claimFolder(path: string, owner: { uid: number; gid: number } = serviceUser): Promise<Claim> {
   await using folder = await openFolder(resolve(path)); // resolved: a trailing slash would follow a link
   const { uid } = await folder.stat();
   if (uid === owner.uid) return 'already owned';
-  if (uid !== 0 && (await readdir(`/proc/self/fd/${folder.fd}`)).length > 0) {
-    const detail = `${path} belongs to user ${uid} and is not empty. If it is meant for the platform: chown -R ${owner.uid}:${owner.gid} ${path}`;
-    throw cliError('CLAIM_REFUSED', detail);
+  const names = await readdir(`/proc/self/fd/${folder.fd}`);
+  const foreign = uid === 0 ? names.filter((name) => !familiar.has(name)) : names;
+  if (foreign.length > 0) {
+    const advice =
+      uid === 0
+        ? 'The platform needs a folder that is new or empty.'
+        : `If it is meant for the platform: chown -R ${owner.uid}:${owner.gid} ${path}`;
+    throw cliError('CLAIM_REFUSED', `${path} belongs to user ${uid} and holds ${foreign[0]}. ${advice}`);
   }
   try {
     await folder.chown(owner.uid, owner.gid);

@@ -21,12 +21,13 @@ async function ownerOf(path: string): Promise<number> {
 }
 
 test('gives the folder and nothing in or above it, once', async () => {
-  await writeFile(join(folder, 'file'), '');
-  const [ofFile, ofParent] = [await ownerOf(join(folder, 'file')), await ownerOf(parent)];
+  // A new file system's own folder, and what was restored from a backup.
+  for (const name of ['lost+found', 'keys']) await mkdir(join(folder, name));
+  const [ofKeys, ofParent] = [await ownerOf(join(folder, 'keys')), await ownerOf(parent)];
   expect(await claimFolder(`${folder}/`, owner)).toBe(isRoot ? 'claimed' : 'already owned');
   expect(await claimFolder(folder, owner)).toBe('already owned');
   expect(await ownerOf(folder)).toBe(owner.uid);
-  expect([await ownerOf(join(folder, 'file')), await ownerOf(parent)]).toEqual([ofFile, ofParent]);
+  expect([await ownerOf(join(folder, 'keys')), await ownerOf(parent)]).toEqual([ofKeys, ofParent]);
 });
 
 describe('refuses', () => {
@@ -46,6 +47,16 @@ describe('refuses', () => {
     await expect(claimFolder(join(parent, 'missing'), owner)).rejects.toMatchObject({
       message: expect.stringContaining('There is no folder') as string,
     });
+  });
+
+  test.runIf(isRoot)('a folder of root’s that holds anything else, as / and /etc do', async () => {
+    await mkdir(join(folder, 'keys'));
+    await writeFile(join(folder, 'passwd'), '');
+    await expect(claimFolder(folder, owner)).rejects.toMatchObject({
+      code: 'CLAIM_REFUSED',
+      message: expect.stringContaining('passwd') as string,
+    });
+    expect(await ownerOf(folder)).toBe(0);
   });
 
   test('another user’s folder that holds something; empty, it is taken', async () => {
