@@ -272,6 +272,32 @@ test('the target moves: it is found again behind the same address', async () => 
   expect(items.map(({ kind }) => kind)).toContain('tunnel.readdressed');
 });
 
+test('stopped, started, changed, published anew: the address stays', async () => {
+  const { onionAddress } = await getTunnel('office');
+  expect(await operator.run('tunnel', 'stop', 'office')).toMatchObject({ exitCode: 0, result: { desired: 'stopped' } });
+  expect(await operator.run('tunnel', 'verify', 'office')).toMatchObject({
+    exitCode: 1,
+    result: { error: { code: 'TUNNEL_STOPPED' } },
+  });
+  expect(await operator.run('tunnel', 'start', 'office', '--wait')).toMatchObject({ exitCode: 0 });
+  const changed = await operator.run('tunnel', 'set', 'office', '--max-streams', '9', '--no-pow', '--ttl', '3600');
+  expect(changed).toMatchObject({ exitCode: 0, result: { maxStreams: 9, powDefense: false, onionAddress } });
+  const refreshed = await operator.run('tunnel', 'refresh', 'office', '--wait');
+  expect(refreshed).toMatchObject({ exitCode: 0, result: { state: 'published', onionAddress } });
+  await visitUntil(onionAddress, 'arrived');
+  expect(await operator.run('tunnel', 'probes', 'office')).toMatchObject({
+    exitCode: 0,
+    result: { items: [{ ok: true }] },
+  });
+  expect(await operator.run('tunnel', 'clients', 'list', 'office')).toMatchObject({
+    exitCode: 0,
+    result: { items: [] },
+  });
+  const shown = await operator.show('tunnel', 'show', 'office', '--qr');
+  expect(shown.text).toContain(`address        ${onionAddress}\n`);
+  expect(shown.text).toMatch(/(?:[█▀▄ ]{30,}\n){15,}/);
+});
+
 test('tunnel-tools is killed: what it published stays, and is taken up again as it is', async () => {
   const { onionAddress } = await waitForTunnel(tunnels, 'office');
   const { items: before } = await tunnels.listTunnelEvents({ query: { tunnel: 'office', limit: 1 } });

@@ -35,7 +35,17 @@ export class LucidCommand {
   }
 
   async run(...args: readonly string[]): Promise<Ran> {
-    const { promise, resolve, reject } = Promise.withResolvers<Ran>();
+    const { exitCode, text } = await this.show('--json', ...args);
+    try {
+      return { exitCode, result: JSON.parse(text) as Record<string, unknown> };
+    } catch (cause) {
+      throw new Error(`lucid ${args.join(' ')} ended with ${exitCode} and said:\n${text}`, { cause });
+    }
+  }
+
+  /** As people see it: standard output, or standard error where there is none. */
+  async show(...args: readonly string[]): Promise<{ readonly exitCode: number; readonly text: string }> {
+    const { promise, resolve } = Promise.withResolvers<{ exitCode: number; text: string }>();
     const env = {
       PATH: process.env['PATH'],
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
@@ -44,14 +54,10 @@ export class LucidCommand {
       XDG_DATA_HOME: join(this.home, 'data'),
       ...this.#env,
     };
-    execFile(process.execPath, ['--conditions=source', main, '--json', ...args], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, ['--conditions=source', main, ...args], { env }, (error, stdout, stderr) => {
       const text = stdout.trim() || stderr.trim();
       const exitCode = typeof error?.code === 'number' ? error.code : 0;
-      try {
-        resolve({ exitCode, result: JSON.parse(text) as Record<string, unknown> });
-      } catch (cause) {
-        reject(new Error(`lucid ${args.join(' ')} ended with ${exitCode} and said:\n${text}`, { cause }));
-      }
+      resolve({ exitCode, text });
     });
     return await promise;
   }

@@ -15,10 +15,11 @@ export const run: Run<object> = async (context, output, options) => {
   const plan = await client.getTunnelPlan().catch((error: unknown): undefined => {
     if (!isAppError(error, 'TOR_UNAVAILABLE')) throw error;
   });
-  const { tor, tunnels, targets } = status;
+  const { tor, tunnels, targets, file } = status;
   const text = formatFields([
     ...torFields(tor),
     ['tunnels', `${tunnels.onNetwork} of ${tunnels.declared} on the network, ${tunnels.degraded} degraded`],
+    ['file', file && (file.problem ?? `obeyed as it was at ${file.readAt ?? 'the start'}`)],
     ...targets.map(({ target, address, reason }) => [target, address ?? reason] as const),
     ...planFields(plan),
   ]);

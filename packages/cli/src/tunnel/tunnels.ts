@@ -45,6 +45,7 @@ export function formatTunnel(tunnel: TunnelView): string {
     ['state', tunnel.desired === 'stopped' ? `${tunnel.state} (stopped)` : tunnel.state],
     ['reason', current?.reason && `${current.reason.code}: ${current.reason.detail}`],
     ...retiring.map((service) => ['retiring', `${service.onionAddress}, until ${service.retiresAt ?? '?'}`] as const),
+    ['declared', tunnel.origin === 'file' ? 'by the operator’s file, which alone changes it' : undefined],
     ['ports', tunnel.ports.map(({ virtualPort, target }) => `${virtualPort} to ${target}`).join(', ')],
     ['let in', tunnel.clientAuth ? `${tunnel.clientCount} by key` : 'everybody'],
     ['proof of work', tunnel.powDefense ? 'when crowded' : 'never'],
