@@ -13,6 +13,7 @@ import { findReceipt, type Receipt, sendUntilGone } from '../support/transaction
 
 const killCount = 8;
 const callerCount = 4;
+const patience = { timeout: 120_000 };
 
 const newAnchor = (): AnchorContent => ({
   sessionId: randomUUID(),
@@ -62,13 +63,14 @@ test(`killed ${killCount} times under load: every receipt and every acknowledged
     await expectKept(running, sent.slice(checkedCount));
     checkedCount = sent.length;
     const loading = load(running, anchors, sent);
-    // The moment is the experiment: from before the first group of writes to the middle of many blocks.
-    await delay(randomInt(20, 700));
+    // The moment is the experiment: every other time from before the first write on, else once blocks were made.
+    if (kill % 2 === 0) await vi.waitFor(() => expect(sent.length).toBeGreaterThan(checkedCount), patience);
+    await delay(randomInt(20, 400));
     await running.end('SIGKILL');
     await loading;
   }
-  expect(anchors.length).toBeGreaterThan(killCount);
-  expect(sent.length).toBeGreaterThan(killCount);
+  expect(anchors.length).toBeGreaterThan(0);
+  expect(sent.length).toBeGreaterThanOrEqual(killCount / 2);
 
   await using last = await StandaloneProcess.start(folder);
   await expectKept(last, sent);
@@ -78,7 +80,7 @@ test(`killed ${killCount} times under load: every receipt and every acknowledged
         expect((await last.client.listAnchors({ query: { status, limit: 1 } })).items).toEqual([]);
       }
     },
-    { timeout: 120_000, interval: 100 },
+    { ...patience, interval: 100 },
   );
   expect((await last.client.listAnchors({ query: { status: 'failed' } })).items).toEqual([]);
   for (const content of anchors) {
@@ -86,8 +88,9 @@ test(`killed ${killCount} times under load: every receipt and every acknowledged
     expect(await last.client.getAnchor({ params: { sessionId } })).toMatchObject({ ...content, status: 'confirmed' });
   }
 
+  const sentBefore = sent.length;
   const loading = load(last, anchors, sent);
-  await vi.waitFor(() => expect(sent.length).toBeGreaterThan(checkedCount), { timeout: 20_000 });
+  await vi.waitFor(() => expect(sent.length).toBeGreaterThan(sentBefore), patience);
   expect(await last.end('SIGTERM')).toBe(0);
   await loading;
   expect(await readdir(folder)).toEqual(['blockchain-api', 'keys', 'ledger', 'vm']);

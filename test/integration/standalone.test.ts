@@ -24,6 +24,7 @@ import { readPlatformTokens } from '../support/platform-tokens.ts';
 import { findReceipt, sendTransactions } from '../support/transactions.ts';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
+const patience = { timeout: 20_000, interval: 20 };
 
 let folder: string;
 beforeEach(async () => {
@@ -57,14 +58,11 @@ function newAnchor(): AnchorContent {
 }
 
 async function anchored(client: ReturnType<typeof clientOf>, sessionId: string) {
-  return await vi.waitFor(
-    async () => {
-      const anchor = await client.getAnchor({ params: { sessionId } });
-      expect(anchor.status).toBe('confirmed');
-      return anchor;
-    },
-    { timeout: 20_000, interval: 20 },
-  );
+  return await vi.waitFor(async () => {
+    const anchor = await client.getAnchor({ params: { sessionId } });
+    expect(anchor.status).toBe('confirmed');
+    return anchor;
+  }, patience);
 }
 
 test('a first start makes keys and folders; anybody reads, the operator’s token writes, nobody else does', async () => {
@@ -132,7 +130,7 @@ test('moved by copying its folders, the chain and the log go on in the full plat
       const read = await readLedger(`http://127.0.0.1:${ports.ledger}`);
       expect(read.checkpoint.treeSize).toBe(chain.head.number + 1);
       return read;
-    });
+    }, patience);
     return { chain, receipts, anchor, token: await readToken(), ...log };
   })();
   await cp(join(folder, 'data'), moved, { recursive: true, preserveTimestamps: true });
@@ -153,12 +151,12 @@ test('moved by copying its folders, the chain and the log go on in the full plat
     const [newest] = (await client.listBlocks({ query: { limit: 1 } })).items;
     expect(newest).toMatchObject({ number: before.chain.head.number + 1, parentHash: before.chain.head.hash });
     return newest;
-  });
+  }, patience);
   const log = await vi.waitFor(async () => {
     const read = await readLedger(platform.urls.ledger);
     expect(read.checkpoint.treeSize).toBe(before.checkpoint.treeSize + 1);
     return read;
-  });
+  }, patience);
   expect(log.verifierKey).toBe(before.verifierKey);
   const sizes = { oldSize: before.checkpoint.treeSize, newSize: log.checkpoint.treeSize };
   const { proof } = await log.ledger.getConsistencyProof({ query: sizes });
