@@ -170,7 +170,9 @@ test('published, verified from outside, and fetched through SOCKS', async () => 
   await callUntilAnswered(onionAddress);
 });
 
-test('a session is recorded, sealed and proved by somebody who has the onion address alone', async () => {
+// The next three wait for different things, each with a tunnel of its own.
+
+test.concurrent('a session is recorded, sealed and proved by somebody who has the onion address alone', async () => {
   const { onionAddress } = await getTunnel('office');
   const { host, port } = network.visitor.socks;
   const person = await LucidCommand.create(join(folder, 'person'), { LUCID_SOCKS: `${host}:${port}` });
@@ -194,7 +196,7 @@ test('a session is recorded, sealed and proved by somebody who has the onion add
   });
 });
 
-test('for authorized clients: no key, a key, a key that was revoked', async () => {
+test.concurrent('for authorized clients: no key, a key, a key that was revoked', async () => {
   const created = await operator.run('tunnel', 'create', 'private', '--client-auth');
   const { onionAddress } = created.result as { onionAddress: string };
   const keyFile = join(operator.home, 'ana.auth_private');
@@ -215,19 +217,20 @@ test('for authorized clients: no key, a key, a key that was revoked', async () =
   await visitUntil(onionAddress, 'SOCKS_F5', key);
 });
 
-test('rotated: both addresses answer for the grace time, then the old one is gone', async () => {
-  const { onionAddress: before } = await getTunnel('office');
-  const rotated = await operator.run('tunnel', 'rotate', 'office', '--grace', '10', '--wait');
+test.concurrent('rotated: both addresses answer for the grace time, then the old one is gone', async () => {
+  const created = await operator.run('tunnel', 'create', 'moving', '--port', '80=openapi-gateway', '--wait');
+  const { onionAddress: before } = created.result as { onionAddress: string };
+  const rotated = await operator.run('tunnel', 'rotate', 'moving', '--grace', '10', '--wait');
   const { onionAddress: after } = rotated.result as { onionAddress: string };
   expect(after).not.toBe(before);
   await callUntilAnswered(after);
   await callUntilAnswered(before);
-  expect(await operator.run('tunnel', 'rotate', 'office')).toMatchObject({
+  expect(await operator.run('tunnel', 'rotate', 'moving')).toMatchObject({
     exitCode: 1,
     result: { error: { code: 'TUNNEL_ROTATION_RUNNING' } },
   });
   const until = performance.now() + 30_000;
-  while ((await getTunnel('office')).services.length > 1) {
+  while ((await getTunnel('moving')).services.length > 1) {
     if (performance.now() > until) throw new Error('the old address does not retire');
     await delay(100);
   }
