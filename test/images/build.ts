@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleImage } from '../../docker/bundle/bundle.ts';
 import { images as nodeImages } from '../../docker/bundle/images.ts';
@@ -31,6 +31,7 @@ export const developmentImage = 'infrastructure-dev';
 
 /** A Node image: all the layers that others share are among its own. */
 const firstImage = 'api-server';
+const atATime = 4;
 
 export const repository = 'pickme/lucid';
 
@@ -64,10 +65,18 @@ export type Digests = ReadonlyMap<string, string>;
 export async function bake(engine: Engine, options: BakeOptions): Promise<Digests> {
   const { output } = options;
   rmSync(join(output, 'index.json'), { force: true });
-  // Images that write one large layer at the same time wait for each other until they give up: one goes ahead with the
-  // base's layers, unless they are there from an earlier build.
-  if (!existsSync(join(output, 'blobs'))) await bakeTargets(engine, options, [firstImage]);
-  const built = await bakeTargets(engine, options, []);
+  const targets = await listTargets(engine);
+  const built: BakeMetadata = {};
+  // Images that write the same large layer at the same time wait for each other until they give up. So one goes ahead
+  // with the base's layers, and then a few at a time.
+  const batches = [
+    [firstImage],
+    ...chunksOf(
+      targets.filter((target) => target !== firstImage),
+      atATime,
+    ),
+  ];
+  for (const batch of batches) Object.assign(built, await bakeTargets(engine, options, batch));
   const layout = new OciLayout(output);
   nameImages(layout);
   layout.removeUnreferenced();
@@ -75,7 +84,21 @@ export async function bake(engine: Engine, options: BakeOptions): Promise<Digest
   return new Map(digests.toSorted(([a], [b]) => a.localeCompare(b)));
 }
 
-type BakeMetadata = Readonly<Record<string, { readonly 'containerimage.digest'?: string }>>;
+type BakeMetadata = Record<string, { readonly 'containerimage.digest'?: string }>;
+
+/** The targets of the default group, one an image. */
+async function listTargets({ environment }: Engine): Promise<string[]> {
+  const plan = JSON.parse(await run(['docker', 'buildx', 'bake', '--print'], { environment, cwd: root })) as {
+    readonly target: Readonly<Record<string, object>>;
+  };
+  return Object.keys(plan.target).toSorted();
+}
+
+function chunksOf(all: readonly string[], size: number): string[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  );
+}
 
 async function bakeTargets(engine: Engine, options: BakeOptions, targets: readonly string[]): Promise<BakeMetadata> {
   const { contents, output, useCache, revision } = options;
@@ -112,7 +135,7 @@ function nameImages(layout: OciLayout): void {
 }
 
 /** Loads a layout into the engine. */
-export async function load(engine: Pick<Engine, 'environment'>, folder: string): Promise<void> {
+export async function load(engine: Engine, folder: string): Promise<void> {
   const pack = 'tar -C "$0" -cf - oci-layout index.json blobs | docker load -q';
   await run(['sh', '-c', pack, folder], { environment: engine.environment });
 }

@@ -52,7 +52,7 @@ export class SigningBench implements AsyncDisposable {
   async push(tag: string, digest: string): Promise<string> {
     const name = `${host}/${repository}`;
     const environment = this.#environment;
-    await run(['docker', 'tag', `${repository}:${tag}`, `${name}:${tag}`], { environment });
+    await run(['docker', 'tag', digest, `${name}:${tag}`], { environment });
     await run(['docker', 'push', '--quiet', `${name}:${tag}`], { environment });
     await run(['docker', 'rmi', `${name}:${tag}`], { environment });
     return `${name}@${digest}`;

@@ -19,6 +19,7 @@ export interface BuiltImage {
 
 /** What BuildKit writes beside each step of a Dockerfile; a base's own history has other remarks. */
 const buildkitMark = 'buildkit.dockerfile.v0';
+const statusFile = '/var/lib/dpkg/status';
 const statusFolder = '/var/lib/dpkg/status.d';
 
 /** Every image of a layout, for every architecture, in order of name. A layer that many images share is read once. */
@@ -70,11 +71,14 @@ export interface InstalledPackage {
   readonly architecture: string;
 }
 
+/** The packages by the records of distroless images (a file each) or of ordinary ones (one file). */
 export function debianPackages(files: RootFilesystem): InstalledPackage[] {
   return [...files.values()]
-    .filter(({ path }) => posix.dirname(path) === statusFolder && !path.endsWith('.md5sums'))
-    .map(({ text = '' }) => {
-      const field = (name: string) => new RegExp(`^${name}: (.+)$`, 'm').exec(text)?.[1] ?? '';
+    .filter(({ path }) => path === statusFile || (posix.dirname(path) === statusFolder && !path.endsWith('.md5sums')))
+    .flatMap(({ text = '' }) => text.split(/\n\n+/))
+    .filter((record) => record.trim() !== '')
+    .map((record) => {
+      const field = (name: string) => new RegExp(`^${name}: (.+)$`, 'm').exec(record)?.[1] ?? '';
       return { name: field('Package'), version: field('Version'), architecture: field('Architecture') };
     })
     .toSorted((a, b) => a.name.localeCompare(b.name));

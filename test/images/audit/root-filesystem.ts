@@ -28,7 +28,7 @@ export interface LayerFacts {
 
 export type RootFilesystem = ReadonlyMap<string, FileFacts>;
 
-const keptAsText = /^\/var\/lib\/dpkg\/status\.d\/|\/package\.json$|^\/etc\/(passwd|group)$/;
+const keptAsText = /^\/var\/lib\/dpkg\/(status$|status\.d\/)|\/package\.json$|^\/etc\/(passwd|group)$/;
 const privateKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\sA-Za-z0-9+/=]{64,}-----END/;
 export const nodePath = '/nodejs/bin/node';
 const nodeVersionMark = 'node.js/v';
