@@ -15,16 +15,24 @@ export interface TunnelTools {
   readonly token: (() => Promise<string | undefined>) | undefined;
 }
 
-/** tor and the platform's onion services, as tunnel-tools sees them. It tells an admin only. */
+/**
+ * tor and the platform's onion services, as tunnel-tools sees them. It tells an admin only; but an admin's token goes
+ * only where somebody named the address: on a machine without tunnel-tools anybody may listen on its usual port.
+ */
 export async function checkTor({ url, isNamed, token }: TunnelTools): Promise<Finding[]> {
   try {
-    const client = createClient(tunnelsApi, { baseUrl: url, timeoutMs, attemptsMax: 1, ...(token && { token }) });
+    const client = createClient(tunnelsApi, {
+      baseUrl: url,
+      timeoutMs,
+      attemptsMax: 1,
+      ...(isNamed && token ? { token } : {}),
+    });
     const { tor, tunnels } = await client.getTunnelStatus();
     return [torFinding(tor), tunnelsFinding(tunnels)];
   } catch (error) {
     if (!isAppError(error)) throw error;
     if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {
-      const found = `tunnel-tools runs at ${url}; it tells more to an admin who is signed in (lucid login).`;
+      const found = `tunnel-tools runs at ${url}; it tells more to an admin who is signed in (lucid login) and names it (TUNNEL_TOOLS_URL=${url}).`;
       return [{ id, severity: 'info', found, why }];
     }
     if (!isNamed) return [{ id, severity: 'info', found: `No tunnel-tools at ${url}: no onion addresses.`, why }];
