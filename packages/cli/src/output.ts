@@ -23,11 +23,17 @@ export function createOutput(
   return {
     isChatty,
     isJson,
-    result: (value, text) => void stdout.write(isJson ? `${JSON.stringify(value, undefined, 2)}\n` : withLineEnd(text)),
+    result: (value, text) =>
+      void stdout.write(isJson ? `${JSON.stringify(value, undefined, 2)}\n` : withLineEnd(defuse(text))),
     note: (text) => {
-      if (isChatty) stderr.write(withLineEnd(text));
+      if (isChatty) stderr.write(withLineEnd(defuse(text)));
     },
   };
+}
+
+/** Without control characters: names and reasons are others' words, and must not steer the terminal. */
+function defuse(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]/gu, '\u{FFFD}');
 }
 
 function withLineEnd(text: string): string {
@@ -43,7 +49,7 @@ export function formatError(error: unknown, isJson: boolean): string {
   if (isJson) return `${JSON.stringify({ error: { code, detail, requestId, hint } }, undefined, 2)}\n`;
   const lines = [`error: ${detail} (${code}${requestId === undefined ? '' : `, request ${requestId}`})`];
   if (hint !== undefined) lines.push(`hint: ${hint}`);
-  return `${lines.join('\n')}\n`;
+  return `${defuse(lines.join('\n'))}\n`;
 }
 
 /** Names and values, one a line, aligned. */
