@@ -17,6 +17,8 @@ const publishedPorts: Readonly<Record<string, number>> = {
 };
 
 const timeoutMs = 2000;
+/** No answer of ours is longer, characters; whoever else has the port may never end. */
+const answerLengthMax = 8 * 2 ** 20;
 
 /** Looks at every port of the platform on this machine: free, a service of ours and its state, or somebody else. */
 export async function checkPorts(host: Host): Promise<Finding[]> {
@@ -57,7 +59,7 @@ type Answer = { readonly kind: 'nobody' | 'other' } | { readonly kind: 'json'; r
 async function readJson(url: string): Promise<Answer> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' });
-    return { kind: 'json', value: await response.json() };
+    return { kind: 'json', value: JSON.parse(await readText(response)) as unknown };
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
     const isRefused = cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED';
@@ -65,17 +67,28 @@ async function readJson(url: string): Promise<Answer> {
   }
 }
 
+async function readText({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const part of body ?? []) {
+    text += decoder.decode(part, { stream: true });
+    if (text.length > answerLengthMax) throw new Error('the answer is too long');
+  }
+  return text + decoder.decode();
+}
+
 function parseReport(value: unknown): { readonly isReady: boolean; readonly failing: string[] } | undefined {
   const { status, checks } = (value ?? {}) as {
     status?: unknown;
-    checks?: Record<string, { ok?: boolean; detail?: string }>;
+    checks?: Record<string, { ok?: boolean; detail?: string } | null> | null;
   };
-  if (typeof status !== 'string' || typeof checks !== 'object') return undefined;
-  const failing = Object.entries(checks).filter(([, { ok }]) => ok !== true);
-  return {
-    isReady: status === 'ready',
-    failing: failing.map(([name, { detail }]) => `${name}${detail ? ` (${detail})` : ''}`),
-  };
+  if (typeof status !== 'string' || typeof checks !== 'object' || checks === null) return undefined;
+  const failing: string[] = [];
+  for (const [name, check] of Object.entries(checks)) {
+    if (check === null) return undefined;
+    if (check.ok !== true) failing.push(`${name}${check.detail ? ` (${check.detail})` : ''}`);
+  }
+  return { isReady: status === 'ready', failing };
 }
 
 function parseVersion(answer: Answer): string | undefined {

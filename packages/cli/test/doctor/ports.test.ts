@@ -64,6 +64,33 @@ describe('a port', () => {
     });
   });
 
+  test.each(['null', '{"status":"ready","checks":null}', '{"status":"ready","checks":{"store":null}}', '[]'])(
+    'whose holder answers %s',
+    async (text) => {
+      await using server = await listen((_request, response) => void response.end(text));
+      expect(await checkPort(openHost(), 'api', server.port)).toMatchObject({
+        severity: 'fail',
+        found: expect.stringContaining('Taken by') as string,
+      });
+    },
+  );
+
+  test('whose holder answers without end', async () => {
+    let sentBytes = 0;
+    await using server = await listen((_request, response) => {
+      const part = Buffer.alloc(65_536, ' ');
+      const send = (): void => {
+        if (response.destroyed) return;
+        sentBytes += part.length;
+        response.write(part, send);
+      };
+      send();
+    });
+    expect(await checkPort(openHost(), 'api', server.port)).toMatchObject({ severity: 'fail' });
+    // Of which the sockets' own buffers are the most.
+    expect(sentBytes).toBeLessThan(2 ** 25);
+  });
+
   test('that is free', async () => {
     const server = await listen(() => undefined);
     await server[Symbol.asyncDispose]();
