@@ -38,7 +38,7 @@ const MiB = 2 ** 20;
 
 /** What the containers may take together by the limits of compose/*.yaml, bytes. */
 export const memoryLimits = {
-  services: 2880 * MiB,
+  services: 2688 * MiB,
   /** All services in one process. */
   together: 640 * MiB,
   mongo: 1024 * MiB,

@@ -84,6 +84,12 @@ export function checkMongo(
   return { id, severity: 'ok', found: `${name} suits this processor.`, why };
 }
 
+/** Whether a release is that late. One that is said in part, such as `8.0`, is its line's newest, as tags of images are. */
 function isAtLeast(version: string, least: string): boolean {
-  return version.localeCompare(least, 'en', { numeric: true }) >= 0;
+  const parts = version.split('.');
+  for (const [index, part] of least.split('.').entries()) {
+    const difference = Number(parts[index] ?? Number.POSITIVE_INFINITY) - Number(part);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
 }

@@ -162,6 +162,9 @@ describe('page-size, processor and mongo', () => {
     expect(checkMongo(host, processor, '7.0')).toMatchObject({ severity: 'fail' });
     expect(checkMongo(host, processor, '4.4.18')).toMatchObject({ severity: 'ok' });
     expect(checkMongo(host, processor, '4.4.19').found).toContain('ARMv8.2');
+    // A tag of a line is its newest release.
+    expect(checkMongo(host, processor, '4.4').found).toContain('ARMv8.2');
+    expect(checkMongo(host, processor, '4.2')).toMatchObject({ severity: 'ok' });
   });
 
   test('a Pi 5 with 16 KiB pages', async () => {
@@ -176,6 +179,9 @@ describe('page-size, processor and mongo', () => {
       fix: expect.stringContaining('8.0.4') as string,
     });
     expect(checkMongo(host, processor, '8.0.12').severity).toBe('fail');
+    expect(checkMongo(host, processor, '8.0').severity).toBe('fail');
+    expect(checkMongo(host, processor, '8').severity).toBe('fail');
+    expect(checkMongo(host, processor, '7')).toMatchObject({ severity: 'ok' });
   });
 
   test('a PC without AVX, and one nobody knows', async () => {
