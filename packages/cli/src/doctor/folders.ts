@@ -47,6 +47,10 @@ function checkModes(root: string, entries: readonly Entry[]): Finding {
     const found = `Symbolic links: ${listNames(links.map(({ name }) => name))}.`;
     return { id, severity: 'fail', found, why, fix: 'Put the folders themselves there: containers see no links.' };
   }
+  if (entries.some(({ mode, name }) => name === '' && (mode & 0o022) !== 0)) {
+    const found = `Others may write in ${root}, and so put other keys in place of these.`;
+    return { id, severity: 'fail', found, why, fix: `sudo chmod go-w ${root}` };
+  }
   const open = entries.filter(({ mode, name }) => name !== '' && (mode & 0o077) !== 0);
   if (open.length === 0) return { id, severity: 'ok', found: 'Nobody but their owner can look into them.', why };
   const found = `Open to others: ${listNames(open.map(({ name }) => name))}.`;

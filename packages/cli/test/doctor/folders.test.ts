@@ -42,6 +42,17 @@ test('what others may read is named', async () => {
   });
 });
 
+test('a root in which others may put folders of their own is told, one they may look into is not', async () => {
+  await chmod(root, 0o755);
+  expect(find('folder-modes')).toMatchObject({ severity: 'ok' });
+  await chmod(root, 0o777);
+  expect(find('folder-modes')).toMatchObject({
+    severity: 'fail',
+    found: `Others may write in ${root}, and so put other keys in place of these.`,
+    fix: `sudo chmod go-w ${root}`,
+  });
+});
+
 test('a link is no folder', async () => {
   await rename(join(root, 'data/api'), join(root, 'elsewhere'));
   await symlink('../elsewhere', join(root, 'data/api'));
