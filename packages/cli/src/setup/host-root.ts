@@ -16,7 +16,12 @@ export interface HostRoot {
 }
 
 /** The files without which the data that is there is another platform's. */
-const irreplaceable = { ledger: 'ledger.key', vm: 'genesis.json' } as const;
+const irreplaceable = {
+  ledger: ['ledger.key'],
+  vm: ['genesis.json'],
+  'tunnel-tools': ['tunnels.key'],
+  'standalone-blockchain-api': ['ledger.key', 'genesis.json'],
+} as const;
 
 /**
  * Makes what a platform needs on its machine under `root`: the keys, a folder of copies for each service that holds
@@ -60,12 +65,19 @@ async function verifyNothingLost(root: string): Promise<void> {
     const [from, to] = [join(root, copyPath(copy)), join(keyFolder, copy.file)];
     throw cliError('KEY_LOST', `${to} is gone, but its copy is there. Put it back: cp -p ${from} ${to}`);
   }
-  for (const [name, file] of Object.entries(irreplaceable)) {
+  for (const [name, files] of Object.entries(irreplaceable)) {
     const data = join(root, hostFolders.data, name);
-    if ((await exists(join(keyFolder, file))) || (await isEmpty(data))) continue;
-    const detail = `${join(keyFolder, file)} is gone, but ${data} was made with it. Restore the key folder from a backup; for a new platform move ${join(root, hostFolders.data)} away.`;
+    if (await isEmpty(data)) continue;
+    const lost = await findMissing(keyFolder, files);
+    if (lost === undefined) continue;
+    const detail = `${join(keyFolder, lost)} is gone, but ${data} was made with it. Restore the key folder from a backup; for a new platform move ${join(root, hostFolders.data)} away.`;
     throw cliError('KEY_LOST', detail);
   }
+}
+
+async function findMissing(folder: string, files: readonly string[]): Promise<string | undefined> {
+  for (const file of files) if (!(await exists(join(folder, file)))) return file;
+  return undefined;
 }
 
 async function ensureCopy(root: string, copy: SecretCopy): Promise<boolean> {

@@ -111,14 +111,17 @@ describe('refuses, saying what to do and changing nothing', () => {
     expect(await snapshot()).toEqual(before);
   });
 
-  test('a lost key whose data is there', async () => {
-    await mkdir(join(root, 'data/ledger/store'), { recursive: true, mode: 0o700 });
-    await expect(ensureHostRoot(root)).rejects.toMatchObject({
-      code: 'KEY_LOST',
-      message: expect.stringContaining('Restore the key folder from a backup') as string,
-    });
-    expect(await readdir(root)).toEqual(['data']);
-  });
+  test.each(['ledger', 'vm', 'tunnel-tools', 'standalone-blockchain-api'])(
+    'a lost key whose data is there: %s',
+    async (name) => {
+      await mkdir(join(root, 'data', name, 'store'), { recursive: true, mode: 0o700 });
+      await expect(ensureHostRoot(root)).rejects.toMatchObject({
+        code: 'KEY_LOST',
+        message: expect.stringContaining('Restore the key folder from a backup') as string,
+      });
+      expect(await readdir(root)).toEqual(['data']);
+    },
+  );
 
   test.each([
     ['tunnels.key', 'short'],
