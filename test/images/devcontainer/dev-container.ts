@@ -65,13 +65,15 @@ export class DevContainer {
     return `ssh ${known} ${ways[by]} -p 2222 ${user}@127.0.0.1 '${command}' < /dev/null`;
   }
 
-  /** Removes the container, the image that was made for it and its volumes. */
+  /** Removes the container, the images that were made for it (with the features; with the user's uid) and its volumes. */
   async remove(): Promise<void> {
     const { environment } = this.#engine;
     if (this.#id !== undefined) {
-      const image = await run(['docker', 'inspect', '--format', '{{.Config.Image}}', this.#id], { environment });
+      const output = await run(['docker', 'inspect', '--format', '{{.Config.Image}}', this.#id], { environment });
       await run(['docker', 'rm', '--force', this.#id], { environment });
-      if (image.trim() !== this.#image) await run(['docker', 'image', 'rm', image.trim()], { environment });
+      const image = output.trim();
+      for (const made of new Set([image, image.replace(/-uid$/, '')]))
+        if (made !== this.#image) await run(['docker', 'image', 'rm', made], { environment });
     }
     if (this.#volumes.length > 0) await run(['docker', 'volume', 'rm', '--force', ...this.#volumes], { environment });
   }
