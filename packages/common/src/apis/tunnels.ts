@@ -115,7 +115,8 @@ const tunnels = {
     method: 'PATCH',
     path: '/tunnels/{name}',
     summary: 'Change, stop or start a tunnel',
-    description: 'The address stays. What visitors have open breaks off for a moment when ports or limits change.',
+    description:
+      'The address stays, and so does what visitors have open, unless `clientAuth` is set: then everybody is put out.',
     tag: 'tunnels',
     access: admins,
     params: tunnelParams,
@@ -135,7 +136,8 @@ const tunnels = {
     method: 'DELETE',
     path: '/tunnels/{name}',
     summary: 'Take a tunnel down for ever',
-    description: 'With its keys: the address never comes back. To keep them, stop it instead (`desired`).',
+    description:
+      'With its keys: the address never comes back, and visitors are put out. To keep them, stop it instead (`desired`).',
     tag: 'tunnels',
     access: admins,
     params: tunnelParams,
@@ -237,7 +239,8 @@ const clients = {
     method: 'DELETE',
     path: '/tunnels/{name}/clients/{clientId}',
     summary: 'Let a person in no more',
-    description: 'The service is published anew without their key; what every visitor has open breaks off.',
+    description:
+      'The service is published anew without their key. Every visitor is put out, since tor cannot tell whose is whose.',
     tag: 'clients',
     access: admins,
     params: clientParams,

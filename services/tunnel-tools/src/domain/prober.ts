@@ -73,6 +73,10 @@ export class Prober implements AsyncDisposable {
       virtualPort: ports[0]?.virtualPort ?? 80,
       ...(clientKey ? { clientKey } : {}),
     });
+    // Its namesake is not to have what was found of a tunnel that was taken down.
+    if (tunnels.find(name)?.createdAt !== tunnel.createdAt) {
+      throw tunnelError('TUNNEL_NOT_FOUND', `${name} was taken down while it was visited.`);
+    }
     const at = clock.now();
     this.#plan(onionAddress, outcome, at);
     onProbe(outcome.ok);

@@ -36,6 +36,7 @@ export class Reconciler implements AsyncDisposable {
   /** What was added over this control connection, so that every upload of it is seen. */
   readonly #watched = new Set<string>();
   readonly #refused = new Set<string>();
+  #hasCut = false;
   readonly #stop = new AbortController();
   #wakeUp = Promise.withResolvers<void>();
   #worker: Promise<void> | undefined;
@@ -97,6 +98,7 @@ export class Reconciler implements AsyncDisposable {
     for (const { onionAddress, reason } of plan.held) {
       if (!plan.settled.includes(onionAddress)) observations.hold(onionAddress, reason);
     }
+    await this.#cutOnce(plan);
     for (const step of plan.steps) await this.#carryOut(step);
     for (const address of plan.settled) {
       observations.adopted(address, this.#applied.get(address)?.publishedAt ?? null);
@@ -111,6 +113,7 @@ export class Reconciler implements AsyncDisposable {
       await this.#note(onionAddress, undefined);
       await tor.deleteOnion(onionAddress);
     }
+    if (action === 'delete' || this.#shutsOut(step.spec)) await tor.cutVisitors(new Set([onionAddress]));
     if (action !== 'delete') {
       const key = this.#findKey(step.tunnel, onionAddress);
       if (!key) return;
@@ -126,6 +129,23 @@ export class Reconciler implements AsyncDisposable {
       this.#refused.delete(onionAddress);
     }
     onStep(action);
+  }
+
+  /** Whether somebody who may be in is not let in by the new spec; what tor was told before a restart is not known. */
+  #shutsOut({ onionAddress, clientKeys }: OnionSpec): boolean {
+    if (clientKeys === undefined) return false;
+    const before = this.#told.get(onionAddress)?.clientKeys;
+    return before === undefined || before.some((key) => !clientKeys.includes(key));
+  }
+
+  /** The first round also cuts the visitors of what is gone: the last process may have died before it did. */
+  async #cutOnce({ steps, held, settled }: Plan): Promise<void> {
+    if (this.#hasCut) return;
+    const { tunnels, tor } = this.#options;
+    const stays = new Set([...settled, ...steps.map(({ onionAddress }) => onionAddress)]);
+    const gone = [...held.map(({ onionAddress }) => onionAddress), ...tunnels.buried];
+    await tor.cutVisitors(new Set(gone.filter((address) => !stays.has(address))));
+    this.#hasCut = true;
   }
 
   /** That tor is away ends the round; that it refuses one service is that service's matter. */

@@ -16,7 +16,7 @@ export interface TunnelWrite {
   readonly remove?: string;
   /** Addresses of ours that tor must not have any more. */
   readonly bury?: readonly string[];
-  /** Buried addresses that tor is rid of. */
+  /** Buried addresses that tor is rid of; what it was told of them goes too. */
   readonly exhume?: readonly string[];
   readonly applied?: readonly (readonly [onionAddress: string, applied: Applied | undefined])[];
   readonly events?: readonly NewTunnelEvent[];

@@ -21,8 +21,13 @@ export interface Tor {
    * @throws Error with what tor said, when it refuses this service
    */
   addOnion(spec: OnionSpec, expandedKey: Uint8Array): Promise<void>;
-  /** Takes an onion service away; one that is not there is as good. */
+  /** Takes an onion service away; one that is not there is as good. Nobody new gets in; whoever is in stays. */
   deleteOnion(onionAddress: string): Promise<void>;
+  /**
+   * Ends the circuits of whoever is visiting. tor leaves them when a service is deleted, and a service that is added
+   * again under its key takes new streams from them: a visitor whose key was revoked would stay as long as they like.
+   */
+  cutVisitors(onionAddresses: ReadonlySet<string>): Promise<void>;
   /** Never throws: that tor cannot be reached is a state. */
   readStatus(): Promise<TorStatusView>;
 }

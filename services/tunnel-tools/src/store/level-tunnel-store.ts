@@ -48,7 +48,10 @@ export class LevelTunnelStore implements TunnelStore {
     if (remove !== undefined) batch.del(spaces.tunnels.key(remove));
     for (const key of gone) batch.del(key);
     for (const address of bury) batch.put(spaces.buried.key(address), none);
-    for (const address of exhume) batch.del(spaces.buried.key(address));
+    for (const address of exhume) {
+      batch.del(spaces.buried.key(address));
+      batch.del(spaces.applied.key(address));
+    }
     for (const [address, value] of applied) {
       if (value) batch.put(spaces.applied.key(address), encodeJson(value));
       else batch.del(spaces.applied.key(address));

@@ -212,6 +212,21 @@ describe('a tunnel', () => {
     expect(await answer.text()).toMatch(/^<svg [^]*<\/svg>\s*$/);
   });
 
+  test('that is taken down while it is visited leaves nothing to its namesake', async () => {
+    await create(open);
+    const visit = client.verifyTunnel({ params });
+    const refused = expect(visit).rejects.toThrow(refusal('TUNNEL_NOT_FOUND'));
+    // The visit has begun when a second one is refused.
+    await until(async () => {
+      const second = await client.verifyTunnel({ params }).catch((error: { code?: string }) => error);
+      return 'code' in second && second.code === 'TUNNEL_PROBE_RUNNING' ? true : undefined;
+    });
+    await client.deleteTunnel({ params });
+    await client.createTunnel({ body: open });
+    await refused;
+    expect(await client.listProbes({ params })).toEqual({ items: [] });
+  });
+
   test('a visit that cannot be made says at which step and why, and three make it degraded', async () => {
     await create(open);
     for (let round = 1; round <= 3; round += 1) {

@@ -29,6 +29,8 @@ test('what is written together is there after a restart', async () => {
       applied: [['a.onion', { digest: 'd', publishedAt: 3 }]],
       events: [{ kind: 'tunnel.created', tunnel: 'a' }],
     });
+    await store.write({ applied: [['y.onion', { digest: 'e', publishedAt: null }]] });
+    // What tor was told of an address goes with it.
     await store.write({ exhume: ['y.onion'], put: tunnel('b') });
     expect(await store.addProbe('a', probe)).toBe(1);
   }

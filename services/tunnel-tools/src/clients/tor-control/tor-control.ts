@@ -7,7 +7,7 @@ import { authenticate } from './authenticate.ts';
 import { addOnionCommand } from './commands.ts';
 import { ControlConnection, TorRefusal } from './connection.ts';
 import type { Reply } from './reply-parser.ts';
-import { parseStatus, statusKeys } from './tor-status.ts';
+import { parseStatus, statusKeys, visitorCircuits } from './tor-status.ts';
 import { parseInfo, parsePairs } from './values.ts';
 
 export interface TorControlOptions {
@@ -23,8 +23,9 @@ export interface TorControlOptions {
 /** Between tries to connect, ms: doubled each time, up to the last, and spread by half. */
 const retryMs = { first: 100, last: 10_000 };
 const events = 'SETEVENTS HS_DESC STATUS_CLIENT STATUS_GENERAL';
-/** tor has no onion service of this address. */
+/** tor has no onion service of this address, or no circuit of this number (any more). */
 const unknownOnion = 552;
+const unknownCircuit = 552;
 
 /** tor's control socket, connected again whenever it breaks off. */
 export class TorControl implements Tor, AsyncDisposable {
@@ -76,10 +77,14 @@ export class TorControl implements Tor, AsyncDisposable {
   }
 
   async deleteOnion(onionAddress: string): Promise<void> {
-    try {
-      await this.send(`DEL_ONION ${serviceIdOf(onionAddress)}`);
-    } catch (error) {
-      if (!(error instanceof TorRefusal && error.status === unknownOnion)) throw error;
+    await this.#unless(unknownOnion, `DEL_ONION ${serviceIdOf(onionAddress)}`);
+  }
+
+  async cutVisitors(onionAddresses: ReadonlySet<string>): Promise<void> {
+    if (onionAddresses.size === 0) return;
+    const circuits = parseInfo(await this.send('GETINFO circuit-status')).get('circuit-status') ?? '';
+    for (const circuitId of visitorCircuits(circuits, onionAddresses)) {
+      await this.#unless(unknownCircuit, `CLOSECIRCUIT ${circuitId}`);
     }
   }
 
@@ -90,6 +95,15 @@ export class TorControl implements Tor, AsyncDisposable {
       return { isConnected: true, since: formatTime(this.#since), ...status, ...skew };
     } catch {
       return { isConnected: false, since: formatTime(this.#since), reason: this.#reason };
+    }
+  }
+
+  /** Sends a command whose refusal with this status means that it is done already. */
+  async #unless(status: number, command: string): Promise<void> {
+    try {
+      await this.send(command);
+    } catch (error) {
+      if (!(error instanceof TorRefusal && error.status === status)) throw error;
     }
   }
 

@@ -34,3 +34,13 @@ export function parseBootstrap(text: string): NonNullable<TorStatusView['bootstr
     ...(warning === undefined ? {} : { warning }),
   };
 }
+
+/** The numbers of the circuits on which visitors of these onion services are, in `circuit-status` (control-spec). */
+export function visitorCircuits(circuits: string, onionAddresses: ReadonlySet<string>): string[] {
+  return circuits.split('\n').flatMap((line) => {
+    const pairs = parsePairs(line);
+    const circuitId = /^[A-Za-z0-9]{1,16}(?= )/.exec(line)?.[0];
+    const isVisited = onionAddresses.has(`${pairs.get('REND_QUERY')}.onion`);
+    return circuitId !== undefined && isVisited && pairs.get('PURPOSE') === 'HS_SERVICE_REND' ? [circuitId] : [];
+  });
+}
