@@ -74,7 +74,7 @@ export class Prober implements AsyncDisposable {
       ...(clientKey ? { clientKey } : {}),
     });
     // Its namesake is not to have what was found of a tunnel that was taken down.
-    if (tunnels.find(name)?.createdAt !== tunnel.createdAt) {
+    if (tunnels.find(name)?.probeKey.publicKey !== tunnel.probeKey.publicKey) {
       throw tunnelError('TUNNEL_NOT_FOUND', `${name} was taken down while it was visited.`);
     }
     const at = clock.now();
