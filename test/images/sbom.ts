@@ -6,7 +6,7 @@ import { root } from './config.ts';
 import { sha256 } from './oci.ts';
 
 /** A component of a CycloneDX 1.6 document, as far as it is used here. */
-export interface Component {
+interface Component {
   readonly type: 'library' | 'application' | 'operating-system' | 'container';
   readonly 'bom-ref': string;
   readonly name: string;

@@ -5,7 +5,7 @@ import { developmentImage, platformImages } from './build.ts';
 import { type Architecture, architectures } from './config.ts';
 
 /** Bytes of one image, or of several together with what they share counted once. */
-export interface Sizes {
+interface Sizes {
   /** Its files. */
   readonly diskBytes: number;
   /** Its layers as a registry holds them: what is pulled. */
@@ -27,7 +27,7 @@ export interface SizeReport {
 }
 
 const megabyte = 1_000_000;
-export const budgets = {
+const budgets = {
   togetherDiskBytes: 250 * megabyte,
   togetherPulledBytes: 80 * megabyte,
   ownBytes: 5 * megabyte,
