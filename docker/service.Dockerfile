@@ -17,7 +17,7 @@ ARG IMAGE
 ARG STATE
 # V8 takes its heap's limit from the machine's memory: a share of the container's own is what fits it. Images with
 # threads are given none, since it would be the limit of each thread.
-ARG NODE_FLAGS="--max-old-space-size-percentage=60 --max-semi-space-size=4"
+ARG NODE_FLAGS="--max-old-space-size-percentage=60 --max-semi-space-size=4 --v8-pool-size=1"
 # Root owns what is executed and the user may only read it; the state folder is the user's alone.
 COPY --chown=0:0 --chmod=444 docker/rootfs/passwd docker/rootfs/group /etc/
 COPY --from=build --chown=0:0 --chmod=555 /${IMAGE}/native/${TARGETARCH}/ /app/
