@@ -93,7 +93,9 @@ function wantedService(
   for (const { virtualPort, target } of tunnel.ports) {
     const place = places.find((known) => known.target === target);
     if (place?.address === undefined) {
-      return hold('TARGET_UNRESOLVED', `Where ${target} is cannot be found: ${place?.reason ?? 'not yet'}.`, true);
+      const detail = `Where ${target} is cannot be found: ${place?.reason ?? 'not yet'}.`;
+      // What tor was told may let in somebody whose key was revoked since.
+      return hold('TARGET_UNRESOLVED', detail, !tunnel.clientAuth);
     }
     ports.push({ virtualPort, address: place.address });
   }

@@ -138,7 +138,7 @@ export class Reconciler implements AsyncDisposable {
     return before === undefined || before.some((key) => !clientKeys.includes(key));
   }
 
-  /** The first round also cuts the visitors of what is gone: the last process may have died before it did. */
+  /** The first round, and one after a failure, also cuts the visitors of what is gone: the last may not have come to it. */
   async #cutOnce({ steps, held, settled }: Plan): Promise<void> {
     if (this.#hasCut) return;
     const { tunnels, tor } = this.#options;
@@ -199,6 +199,8 @@ export class Reconciler implements AsyncDisposable {
       try {
         await this.reconcile();
       } catch (error) {
+        // It may have ended between taking a service away and putting out its visitors.
+        this.#hasCut = false;
         this.#options.onTrouble(error);
       }
       const timer = new AbortController();

@@ -178,3 +178,11 @@ test('a service whose target cannot be found any more keeps the place it has', (
   const plan = planOf(wantedOf([one], [], [], 0), { present: new Set([address]), applied });
   expect(plan).toMatchObject({ steps: [], settled: [address] });
 });
+
+test('but not one for authorized clients: who was let in there may have been revoked since', () => {
+  const one = tunnel('a', 0, { clientAuth: true });
+  const address = one.services[0].onionAddress;
+  const applied = new Map([[address, { digest: 'with a key that was revoked', publishedAt: 1 }]]);
+  const plan = planOf(wantedOf([one], [], [], 0), { present: new Set([address]), applied });
+  expect(plan).toMatchObject({ steps: [{ action: 'delete', onionAddress: address }], settled: [] });
+});

@@ -114,8 +114,9 @@ export class TorControl implements Tor, AsyncDisposable {
       const closed = Promise.withResolvers<Error>();
       try {
         await this.#connect(closed.resolve);
-        waitMs = retryMs.first;
         const reason = await closed.promise;
+        // One that breaks off at once is no success: each is told as an event, and tor would be asked without end.
+        if (this.#options.clock.now() - this.#since > retryMs.last) waitMs = retryMs.first;
         this.#lose(reason.message);
       } catch (error) {
         this.#reason = error instanceof Error ? error.message : String(error);
