@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { ReadableStream } from 'node:stream/web';
 import { createLucidClient } from '@lucid/client/lucid-client';
 import { createSocksFetch } from '@lucid/client/socks-fetch';
 import { expect, test } from 'vitest';
@@ -40,10 +41,10 @@ test('16 MiB are streamed up and down', async () => {
     const parts = Array.from({ length: 256 }, () => new Uint8Array(randomBytes(65_536)));
     const response = await createSocksFetch(proxy)(`http://${onion}/`, {
       method: 'PUT',
-      body: ReadableStream.from(parts) as ReadableStream<Uint8Array>,
+      body: ReadableStream.from(parts),
       duplex: 'half',
       signal: AbortSignal.timeout(20_000),
-    } as RequestInit);
+    } as unknown as RequestInit);
     const digest = createHash('sha256')
       .update(new Uint8Array(await response.arrayBuffer()))
       .digest('hex');
