@@ -35,7 +35,6 @@ const parts: readonly Part[] = [
   { name: 'demo', needsDemo: true, run: async () => {} },
   { name: 'confinement', needsDemo: true, run: checkConfinement },
   { name: 'faults', needsDemo: true, run: checkFaults },
-  { name: 'memory', needsDemo: true, run: (steps, stack) => checkMemory(steps, stack, nine, nineBarMegabytes) },
   { name: 'overlays', needsDemo: true, run: checkOverlays },
   { name: 'variants', needsDemo: true, run: checkVariants },
   { name: 'emulated', needsDemo: false, run: checkEmulated },
@@ -55,6 +54,7 @@ async function play(steps: Steps, only: readonly string[]): Promise<void> {
   for (const part of parts.filter(({ name }) => only.length === 0 || only.includes(name))) {
     if (part.needsDemo && !isDemonstrated) {
       await checkStart(steps, stack);
+      await checkMemory(steps, stack, nine, nineBarMegabytes);
       await checkOperator(steps, stack, kept);
       await checkDemo(steps, stack, kept);
       isDemonstrated = true;
