@@ -20,7 +20,11 @@ function withNode(): CraftedImage {
   const image = soundImage();
   const added = [
     fileEntry('/nodejs/bin/node', Buffer.from('…node.js/v24.21.0\0…'), 0o755),
-    fileEntry('/app/node_modules/swagger-ui-dist/package.json', '{"name":"swagger-ui-dist","version":"5.35.0"}', 0o444),
+    fileEntry(
+      '/app/node_modules/swagger-ui-dist/package.json',
+      '{"name":"swagger-ui-dist","version":"5.35.0","license":{"type":"Apache-2.0"}}',
+      0o444,
+    ),
     fileEntry('/var/lib/dpkg/status.d/zlib1g', 'Package: zlib1g\nVersion: 1:1.3+really1.3.1-1\nArchitecture: arm64\n'),
     fileEntry('/var/lib/dpkg/status.d/zlib1g.md5sums', 'd41d8cd98f00b204e9800998ecf8427e  usr/lib/libz.so.1\n'),
   ];
@@ -53,6 +57,11 @@ describe('a bill of materials', () => {
       'pkg:npm/fastify@…',
       'pkg:npm/swagger-ui-dist@5.35.0',
     ]);
+  });
+
+  test('gives licences as expressions, whatever form the manifest has', () => {
+    const licenses = bom.components.flatMap((component) => component.licenses ?? []);
+    expect(licenses).toEqual([{ expression: 'MIT' }, { expression: 'Apache-2.0' }]);
   });
 
   test('is the same for the same image, and another for another', () => {

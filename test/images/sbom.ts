@@ -38,7 +38,8 @@ interface Metafile {
 interface Manifest {
   readonly name: string;
   readonly version: string;
-  readonly license?: string;
+  /** An SPDX expression; old manifests have an object. */
+  readonly license?: string | { readonly type?: string };
 }
 
 /**
@@ -101,7 +102,8 @@ function npmComponents({ files }: BuiltImage, metafile: string | undefined): Com
   ];
   const components = manifests.map(({ name, version, license }): Component => {
     const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
-    const licenses = license === undefined ? {} : { licenses: [{ expression: license }] };
+    const expression = typeof license === 'string' ? license : license?.type;
+    const licenses = expression === undefined ? {} : { licenses: [{ expression }] };
     return { type: 'library', 'bom-ref': purl, name, version, purl, ...licenses };
   });
   return [...new Map(components.map((component) => [component['bom-ref'], component])).values()].toSorted((a, b) =>
