@@ -11,6 +11,7 @@ import { bake, type Digests, developmentImage, load, makeContents, repository } 
 import { checkFreshness, checkImage, checkReproducible, checkSizes, checkStandIns, checkTags } from './checks.ts';
 import { cacheDir, outputDir, root } from './config.ts';
 import { buildDevelopmentImage, devcontainerSteps } from './devcontainer/steps.ts';
+import { makeDevelopmentTools } from './devcontainer/tools.ts';
 import { registerEmulation, runEverywhere } from './emulation.ts';
 import { type Engine, openEngine } from './engine.ts';
 import type { Freshness } from './freshness.ts';
@@ -59,6 +60,8 @@ async function proveImages(steps: Steps): Promise<void> {
     const found = await openEngine();
     return [found, `${found.version}, ${found.isPrivate ? 'private, no route out' : 'the one that answers'}`];
   });
+  // Takes longest where nothing is there yet; whether it went well is told where it is used.
+  const tools = flags.quick ? Promise.resolve() : Promise.allSettled([makeDevelopmentTools()]);
   await steps.need('bases', async () => {
     const choice = flags.release ? 'real' : flags['stand-ins'] ? 'stand-ins' : 'either';
     return [undefined, await prepareBases(engine, choice, flags.refresh)];
@@ -78,6 +81,7 @@ async function proveImages(steps: Steps): Promise<void> {
     return [read, `${read.length} images of ${baked.size} tags`];
   });
   const digests = new Map(baked);
+  await tools;
   if (!flags.quick) digests.set(developmentImage, await buildDevelopmentImage(steps, engine, revision));
   await steps.check('the fourteen are there', () =>
     checkTags([...digests.keys()], flags.quick ? [developmentImage] : []),
