@@ -64,7 +64,8 @@ export async function routeTo(
   return { fetch: createSocksFetch(socks), timeoutMs: socksTimeoutMs };
 }
 
-function isLoopback(hostname: string): boolean {
+/** Whether a URL's host name is of this machine itself. */
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 

@@ -51,6 +51,21 @@ describe.concurrent('help', () => {
   });
 });
 
+test('a sign-in for another machine’s platform is not shown to whoever has tunnel-tools’ usual port on this one', async () => {
+  const env = { LUCID_API_KEY_FILE: await file('api-key', 'lucid_key') };
+  const { exitCode, stderr } = await lucid(['tunnel', 'list', '--gateway', 'https://pi.example'], { env });
+  expect(stderr).toMatch(/Say where tunnel-tools is: --tunnels URL/);
+  expect(exitCode).toBe(2);
+});
+
+test('an export that fails leaves no folder in the way of the next', async () => {
+  const env = { LUCID_API_KEY_FILE: await file('api-key', 'lucid_key') };
+  const output = join(folder, 'exported');
+  const args = ['tunnel', 'export', 'a', '--output', output, '--gateway', nowhere, '--tunnels', nowhere];
+  expect(await lucid(args, { env })).toMatchObject({ exitCode: 5 });
+  await expect(stat(output)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
 describe.concurrent('errors say what is wrong and what to do, with their exit code and without a stack', () => {
   const cases: [string, () => Promise<string[]>, number, RegExp][] = [
     ['an unknown command', async () => ['sesion'], 2, /unknown command 'sesion'\n\(Did you mean session\?\)/],
@@ -86,6 +101,18 @@ describe.concurrent('errors say what is wrong and what to do, with their exit co
     ['an onion service without a sign-in', async () => ['tunnel', 'list'], 4, /not signed in.*\nhint: Sign in/],
     ['an address given up by mistake', async () => ['tunnel', 'remove', 'a'], 2, /never comes back.*--yes/],
     ['a change of nothing', async () => ['tunnel', 'set', 'a', '--ttl', '0'], 2, /from 1 on, or never/],
+    [
+      'a file a key cannot be written to',
+      async () => ['tunnel', 'clients', 'add', 'a', 'Ana', '--output', await file('taken', 'x')],
+      3,
+      /taken is there already/,
+    ],
+    [
+      'a folder a key cannot be written to',
+      async () => ['tunnel', 'clients', 'add', 'a', 'Ana', '--output', join(folder, 'none', 'key')],
+      3,
+      /cannot be written in .*none/,
+    ],
     ['no way to sign in', async () => ['login'], 2, /--username NAME, --wallet FILE or --api-key-file FILE/],
     ['a code without a name', async () => ['login', '--setup-code', 'x'], 2, /--username NAME/],
     ['two sources', async () => ['session', 'record', 'a', '--command', 'b'], 2, /not both/],

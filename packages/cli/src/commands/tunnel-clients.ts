@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { access, constants } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { TunnelsClient } from '@lucid/client/tunnels-client';
 import type { TunnelClientView } from '@lucid/common/apis/tunnels-schemas';
 import type { Run } from '../command.ts';
@@ -30,6 +33,7 @@ export const list: { run: Run<object> } = {
 export const add: { run: Run<AddOptions> } = {
   run: async (context, output, options, name = '', person = '') => {
     const { ttl, publicKey, output: file, qr } = options;
+    if (file !== undefined) await verifyFree(file);
     const client = await connectTunnels(context, options);
     const created = await client.createTunnelClient({
       params: { name },
@@ -52,6 +56,17 @@ export const add: { run: Run<AddOptions> } = {
     if (authPrivate !== undefined) output.note('Shown this once. It belongs into the ClientOnionAuthDir of their tor.');
   },
 };
+
+/** A key that cannot be kept is lost, so that is found before it is made. @throws FILE_UNREADABLE */
+async function verifyFree(file: string): Promise<void> {
+  const folder = dirname(resolve(file));
+  try {
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw cliError('FILE_UNREADABLE', `The key cannot be written in ${folder}.`, { cause });
+  }
+  if (existsSync(file)) throw cliError('FILE_UNREADABLE', `${file} is there already; a key is never written over.`);
+}
 
 async function keepKey(file: string, line: string): Promise<void> {
   if (await createPrivateFile(file, `${line}\n`)) return;

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Run } from '../command.ts';
 import { cliError } from '../errors.ts';
@@ -14,7 +14,12 @@ export const run: Run<ExportOptions> = async (context, output, options, name = '
   const folder = resolve(options.output);
   const client = await connectTunnels(context, options);
   await createFolder(folder);
-  const key = await client.exportTunnelKey({ params: { name }, body: { confirm: name } });
+  const key = await client
+    .exportTunnelKey({ params: { name }, body: { confirm: name } })
+    .catch(async (error: unknown) => {
+      await rmdir(folder); // so that the same command may be given again
+      throw error;
+    });
   await createPrivateFile(join(folder, 'hs_ed25519_secret_key'), Buffer.from(key.secretKey, 'base64'));
   await createPrivateFile(join(folder, 'hs_ed25519_public_key'), Buffer.from(key.publicKey, 'base64'));
   await createPrivateFile(join(folder, 'hostname'), `${key.onionAddress}\n`);

@@ -1,13 +1,23 @@
 import { createTunnelsClient, type TunnelsClient } from '@lucid/client/tunnels-client';
 import { waitForTunnel } from '@lucid/client/wait-for-tunnel';
 import type { TunnelView } from '@lucid/common/apis/tunnels-schemas';
-import { connectSignedIn, routeTo, tunnelToolsUrlOf } from '../connection.ts';
+import { connectSignedIn, isLoopback, routeTo, tunnelToolsUrlOf } from '../connection.ts';
 import type { CliContext, GlobalOptions } from '../context.ts';
+import { cliError } from '../errors.ts';
 import { formatFields, type Output } from '../output.ts';
 
-/** Connects to tunnel-tools itself, with the sign-in kept for the platform. @throws NOT_SIGNED_IN */
+/**
+ * Connects to tunnel-tools itself, with the sign-in kept for the platform. That of another machine's platform goes only
+ * where somebody said: on this machine anybody may listen on tunnel-tools' usual port. @throws NOT_SIGNED_IN,
+ * USAGE_INVALID
+ */
 export async function connectTunnels(context: CliContext, options: GlobalOptions): Promise<TunnelsClient> {
-  const { token } = await connectSignedIn(context, options);
+  const { token, gatewayUrl } = await connectSignedIn(context, options);
+  const isNamed = (options.tunnels ?? context.config.tunnelToolsUrl) !== undefined;
+  if (!isNamed && !isLoopback(new URL(gatewayUrl).hostname)) {
+    const detail = `Say where tunnel-tools is: --tunnels URL. Your sign-in is for ${gatewayUrl}, not for this machine.`;
+    throw cliError('USAGE_INVALID', detail);
+  }
   const url = tunnelToolsUrlOf(context, options);
   return createTunnelsClient({
     url,
