@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../support/run-command.ts';
 import { architectures } from './config.ts';
@@ -42,6 +42,11 @@ export class DebianArchive {
       .map(parseUri);
     if (found.length < new Set(packages).size) throw new Error(`apt knows not all of ${packages.join(' ')}`);
     return found;
+  }
+
+  /** Forgets when the archive was last asked, so that the next question asks it again. */
+  refresh(): void {
+    rmSync(join(this.#folder, 'updated'), { force: true });
   }
 
   /** Fetches the packages, unless they are here already, and returns the path of each. */

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
 import { run, succeeds } from '../../support/run-command.ts';
+import { cacheDir } from '../config.ts';
+import { DebianArchive } from '../debian.ts';
 import type { Engine } from '../engine.ts';
 import { standInLabel } from '../oci.ts';
 import { baseImages } from './contents.ts';
@@ -20,7 +23,9 @@ export async function prepareBases(engine: Engine, choice: BaseChoice, refresh: 
   }
   if (choice !== 'stand-ins' && (await pullAll(engine, references))) return `pulled ${references.length}`;
   if (choice === 'real') throw new Error(`cannot pull ${references.join(', ')}`);
-  return makeStandIns(engine);
+  const archive = new DebianArchive(join(cacheDir, 'debian'));
+  if (refresh) archive.refresh();
+  return makeStandIns(engine, archive);
 }
 
 async function findBase({ environment }: Engine, reference: string): Promise<{ isStandIn: boolean } | undefined> {

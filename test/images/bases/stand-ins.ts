@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync } f
 import { join } from 'node:path';
 import { run } from '../../support/run-command.ts';
 import { type Architecture, architectures, cacheDir, root } from '../config.ts';
-import { DebianArchive, type DebianPackage } from '../debian.ts';
+import type { DebianArchive, DebianPackage } from '../debian.ts';
 import type { Engine } from '../engine.ts';
 import { type Descriptor, mediaTypes, OciLayout, platformOf, standInLabel } from '../oci.ts';
 import {
@@ -26,9 +26,9 @@ const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
  * and npm's Node, for machines that cannot reach gcr.io, and loads them into the engine. They are not Google's: other
  * digests, no signature, and a label that whatever is built on them inherits and a release refuses.
  */
-export async function makeStandIns(engine: Engine): Promise<string> {
+export async function makeStandIns(engine: Engine, archive: DebianArchive): Promise<string> {
   mkdirSync(join(cacheDir, 'bases'), { recursive: true });
-  const layersOf = await collectLayers();
+  const layersOf = await collectLayers(archive);
   const folder = join(cacheDir, 'bases/oci');
   rmSync(folder, { recursive: true, force: true });
   const layout = OciLayout.create(folder);
@@ -46,9 +46,11 @@ export function nodeVersion(): string {
   return version;
 }
 
-async function collectLayers(): Promise<(image: BaseImage, architecture: Architecture) => Layer[]> {
+async function collectLayers(
+  archive: DebianArchive,
+): Promise<(image: BaseImage, architecture: Architecture) => Layer[]> {
   const native = nativePackages.flatMap((name) => architectures.map((architecture) => `${name}:${architecture}`));
-  const debs = await new DebianArchive(join(cacheDir, 'debian')).download([...commonPackages, ...native]);
+  const debs = await archive.download([...commonPackages, ...native]);
   const debOf = (name: string, architecture: Architecture): [DebianPackage, string] => {
     const found = [...debs].find(([deb]) => deb.name === name && ['all', architecture].includes(deb.architecture));
     if (found === undefined) throw new Error(`no ${name} for ${architecture}`);
