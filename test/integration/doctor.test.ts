@@ -8,7 +8,9 @@ import { openHost } from '@lucid/cli/doctor/host';
 import { checkPlatform } from '@lucid/cli/doctor/platform';
 import { checkPort } from '@lucid/cli/doctor/ports';
 import { ensureHostRoot } from '@lucid/cli/setup/host-root';
+import { createSocksFetch } from '@lucid/client/socks-fetch';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startSocksServer } from '../../packages/client/test/socks-server.ts';
 import { TestServices } from '../support/services.ts';
 
 // The doctor's look at a running platform, at one of its services that is away, and at none.
@@ -43,6 +45,14 @@ test('a platform that is well is well, by its own keys', async () => {
     ledger: 'ok',
     'ledger-key': 'ok',
   });
+});
+
+test('at an onion address it is asked through the proxy', async () => {
+  await using socks = await startSocksServer({ port: Number(new URL(services.urls.gateway).port) });
+  const url = `http://${'a'.repeat(56)}.onion`;
+  const findings = await checkPlatform(url, services.dataDir, { fetch: createSocksFetch(socks.proxy) });
+  expect(severities(findings)).toMatchObject({ gateway: 'ok', chain: 'ok', 'ledger-key': 'ok' });
+  expect(new Set(socks.asked)).toEqual(new Set([`${'a'.repeat(56)}.onion:80`]));
 });
 
 test('every port says whose it is, which release, and that it is ready', async () => {

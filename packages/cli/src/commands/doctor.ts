@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { isAppError } from '@lucid/common/errors';
 import type { Run } from '../command.ts';
 import { defaultGatewayUrl } from '../config.ts';
-import { connect, gatewayUrlOf, tunnelToolsUrlOf } from '../connection.ts';
+import { connect, gatewayUrlOf, routeTo, tunnelToolsUrlOf } from '../connection.ts';
 import type { CliContext, GlobalOptions } from '../context.ts';
 import { type Finding, type Profile, weigh, worstOf } from '../doctor/finding.ts';
 import { openHost } from '../doctor/host.ts';
@@ -59,9 +59,10 @@ async function examinePlatform(
   const { checkTor } = await import('../doctor/tor.ts');
   const token = (await withoutHome(() => connect(context, options)))?.token;
   const gatewayUrl = (await withoutHome(() => gatewayUrlOf(context, options))) ?? defaultGatewayUrl;
+  const route = await routeTo(context, options, gatewayUrl);
   const isNamed = (options.tunnels ?? context.config.tunnelToolsUrl) !== undefined;
   const [platform, ports, tor] = await Promise.all([
-    checkPlatform(gatewayUrl, root),
+    checkPlatform(gatewayUrl, root, route),
     checkPorts(openHost()),
     checkTor({ url: tunnelToolsUrlOf(context, options), isNamed, token }),
   ]);

@@ -55,7 +55,7 @@ function findNewestMs(root: string): number | undefined {
   const times: number[] = [];
   attempt(() => {
     const genesis = JSON.parse(readFileSync(join(root, hostFolders.keys, 'genesis.json'), 'utf8')) as unknown;
-    const { timestamp } = genesis as { timestamp?: unknown };
+    const { timestamp } = (genesis ?? {}) as { timestamp?: unknown };
     if (typeof timestamp === 'number') times.push(timestamp * 1000);
   });
   attempt(() => {

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createLucidClient, type LucidClient } from '@lucid/client/lucid-client';
+import { createLucidClient, type LucidClient, type LucidClientOptions } from '@lucid/client/lucid-client';
 import { type GatewayStatus, gatewayApi } from '@lucid/common/apis/gateway';
 import { openCheckpoint } from '@lucid/common/formats/checkpoint';
 import { parseVerifierKey } from '@lucid/common/formats/note';
@@ -12,11 +12,18 @@ import type { Finding } from './finding.ts';
 
 const timeoutMs = 3000;
 
+/** How calls go there, where that is not as usual: through a proxy. */
+type Route = Pick<LucidClientOptions, 'fetch' | 'timeoutMs'>;
+
 /** The running platform, asked through its gateway: the services, the chain, the ledger, and whether the keys are its. */
-export async function checkPlatform(gatewayUrl: string, root: string | undefined): Promise<Finding[]> {
-  const status = await readStatus(gatewayUrl);
+export async function checkPlatform(
+  gatewayUrl: string,
+  root: string | undefined,
+  route: Route = {},
+): Promise<Finding[]> {
+  const status = await readStatus(gatewayUrl, route);
   if ('severity' in status) return [status];
-  const client = createLucidClient({ gatewayUrl, timeoutMs, attemptsMax: 1 });
+  const client = createLucidClient({ gatewayUrl, timeoutMs, attemptsMax: 1, ...route });
   return [
     gatewayFinding(gatewayUrl, status),
     ...status.upstreams.map(serviceFinding),
@@ -25,9 +32,9 @@ export async function checkPlatform(gatewayUrl: string, root: string | undefined
   ];
 }
 
-async function readStatus(gatewayUrl: string): Promise<GatewayStatus | Finding> {
+async function readStatus(gatewayUrl: string, route: Route): Promise<GatewayStatus | Finding> {
   try {
-    return await createClient(gatewayApi, { baseUrl: gatewayUrl, timeoutMs, attemptsMax: 1 }).getStatus();
+    return await createClient(gatewayApi, { baseUrl: gatewayUrl, timeoutMs, attemptsMax: 1, ...route }).getStatus();
   } catch (error) {
     return {
       id: 'gateway',

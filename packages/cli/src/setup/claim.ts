@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { cliError } from '../errors.ts';
 import { hostFolders, serviceUser } from './host-layout.ts';
@@ -16,9 +16,10 @@ const familiar: ReadonlySet<string> = new Set(['lost+found', ...Object.values(ho
  * @throws CLAIM_REFUSED
  */
 export async function claimFolder(path: string, owner: { uid: number; gid: number } = serviceUser): Promise<Claim> {
-  await using folder = await openFolder(resolve(path)); // resolved: a trailing slash would follow a link
+  const resolved = resolve(path); // a trailing slash would follow a link
+  if (await isOwnedBy(resolved, owner.uid)) return 'already owned';
+  await using folder = await openFolder(resolved);
   const { uid } = await folder.stat();
-  if (uid === owner.uid) return 'already owned';
   const names = await readdir(`/proc/self/fd/${folder.fd}`);
   const foreign = uid === 0 ? names.filter((name) => !familiar.has(name)) : names;
   if (foreign.length > 0) {
@@ -36,6 +37,12 @@ export async function claimFolder(path: string, owner: { uid: number; gid: numbe
     throw cliError('CLAIM_REFUSED', detail, { cause });
   }
   return 'claimed';
+}
+
+/** Looked at without opening: root that may do no more than change owners cannot open a folder of mode 0700. */
+async function isOwnedBy(path: string, user: number): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  return found !== undefined && found.isDirectory() && found.uid === user;
 }
 
 async function openFolder(path: string): Promise<FileHandle> {

@@ -106,6 +106,9 @@ async function writeTemporary(path: string, text: string | Uint8Array): Promise<
   try {
     await file.writeFile(text);
     await file.sync();
+  } catch (error) {
+    await rm(temporary, { force: true }); // what is there of a secret
+    throw error;
   } finally {
     await file.close();
   }

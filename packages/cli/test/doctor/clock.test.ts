@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -72,6 +72,15 @@ describe('without a time server', () => {
     ['.dockerenv', 'info'],
   ])('%s: %s', async (file, severity) => {
     expect(await checkClock(await craftHost({ [file]: '' }), undefined, undefined)).toMatchObject({ severity });
+  });
+
+  test('a damaged genesis tells no time', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'lucid-clock-'));
+    await mkdir(join(root, 'keys'));
+    for (const text of ['null', '[]', '{', '{"timestamp":"x"}']) {
+      await writeFile(join(root, 'keys/genesis.json'), text);
+      expect(await checkClock(await craftHost({}), root, undefined)).toMatchObject({ id: 'clock' });
+    }
   });
 
   test('a clock behind what was kept already is wrong, whoever keeps it', async () => {
