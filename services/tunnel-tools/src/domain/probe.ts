@@ -29,5 +29,8 @@ export interface Visit {
   readonly clientKey?: Uint8Array;
 }
 
-/** Visits an onion service through the Tor network, as a stranger does. What it finds is in the outcome. */
-export type VisitOnion = (visit: Visit) => Promise<ProbeOutcome>;
+/**
+ * Visits an onion service through the Tor network, as a stranger does. What it finds is in the outcome.
+ * @throws the signal's reason once it is aborted: then nothing was found
+ */
+export type VisitOnion = (visit: Visit, signal?: AbortSignal) => Promise<ProbeOutcome>;

@@ -46,7 +46,7 @@ export class Prober implements AsyncDisposable {
 
   /**
    * Visits the current address of a tunnel and keeps what it found.
-   * @throws TUNNEL_NOT_FOUND, TUNNEL_STOPPED, TUNNEL_PROBE_RUNNING, TOR_UNAVAILABLE
+   * @throws TUNNEL_NOT_FOUND, TUNNEL_STOPPED, TUNNEL_PROBE_RUNNING, TOR_UNAVAILABLE, STORE_CLOSED
    */
   async verify(name: string, trigger: Probe['trigger']): Promise<Probe> {
     const { tor, tunnels } = this.#options;
@@ -68,11 +68,8 @@ export class Prober implements AsyncDisposable {
     const { services, ports } = tunnel;
     const [{ onionAddress }] = services;
     const clientKey = tunnels.openProbeKey(tunnel);
-    const outcome = await visit({
-      onionAddress,
-      virtualPort: ports[0]?.virtualPort ?? 80,
-      ...(clientKey ? { clientKey } : {}),
-    });
+    const virtualPort = ports[0]?.virtualPort ?? 80;
+    const outcome = await visit({ onionAddress, virtualPort, ...(clientKey ? { clientKey } : {}) }, this.#stop.signal);
     // Its namesake is not to have what was found of a tunnel that was taken down.
     if (tunnels.find(name)?.probeKey.publicKey !== tunnel.probeKey.publicKey) {
       throw tunnelError('TUNNEL_NOT_FOUND', `${name} was taken down while it was visited.`);
@@ -98,7 +95,9 @@ export class Prober implements AsyncDisposable {
       await clock.sleep(Math.min(lookMs, intervalMs), signal).catch(() => undefined);
       for (const name of this.#dueNow()) {
         if (signal.aborted) return;
-        await this.verify(name, 'schedule').catch(onTrouble);
+        await this.verify(name, 'schedule').catch((error: unknown) => {
+          if (!signal.aborted) onTrouble(error);
+        });
       }
     }
   }
@@ -121,9 +120,9 @@ export class Prober implements AsyncDisposable {
     return due;
   }
 
-  /** Waits for visits that are under way: they have their own time-outs. */
+  /** Gives up the visits that are under way: one may take longer than there is time to end. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    this.#stop.abort(tunnelError('STORE_CLOSED', 'The service is closing; try again.', { retryAfterSec: 2 }));
     await this.#worker;
     await Promise.allSettled(this.#running.values());
   }

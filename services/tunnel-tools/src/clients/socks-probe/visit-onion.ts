@@ -25,17 +25,19 @@ export interface VisitorOptions {
  */
 export function createVisitOnion(options: VisitorOptions): VisitOnion {
   let last: Promise<unknown> = Promise.resolve();
-  return (visit) => {
-    const outcome = last.then(() => visitOnce(options, visit));
+  return (visit, signal) => {
+    const outcome = last.then(() => visitOnce(options, visit, signal));
     last = outcome.catch(() => undefined);
     return outcome;
   };
 }
 
-async function visitOnce(options: VisitorOptions, visit: Visit): Promise<ProbeOutcome> {
+async function visitOnce(options: VisitorOptions, visit: Visit, stop?: AbortSignal): Promise<ProbeOutcome> {
+  stop?.throwIfAborted();
   const { control, path, timeoutMs } = options;
   const { onionAddress, virtualPort } = visit;
-  const signal = AbortSignal.timeout(timeoutMs);
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const signal = stop ? AbortSignal.any([timeout, stop]) : timeout;
   const steps: ProbeStep[] = [];
   const take = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     const startedAt = performance.now();
@@ -45,7 +47,7 @@ async function visitOnce(options: VisitorOptions, visit: Visit): Promise<ProbeOu
       steps.push({ name, ms: ms(), ok: true });
       return result;
     } catch (error) {
-      const why = signal.aborted ? overLimit(timeoutMs) : explain(error);
+      const why = timeout.aborted ? overLimit(timeoutMs) : explain(error);
       steps.push({ name, ms: ms(), ok: false, ...why });
       throw error;
     }
@@ -58,6 +60,7 @@ async function visitOnce(options: VisitorOptions, visit: Visit): Promise<ProbeOu
     await take('http', () => readStatus(socket, { host: onionAddress, path, signal }));
     return { ok: true, steps };
   } catch (error) {
+    stop?.throwIfAborted();
     if (steps.at(-1)?.ok === false) return { ok: false, steps };
     throw error;
   }

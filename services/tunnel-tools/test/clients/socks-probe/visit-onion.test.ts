@@ -8,7 +8,7 @@ import { createVisitOnion } from '../../../src/clients/socks-probe/visit-onion.t
 const visit = { onionAddress: `${'a'.repeat(56)}.onion`, virtualPort: 80 };
 
 /** A proxy that answers each request with `reply`, and then as the server it leads to, with `answer`. */
-async function visitThrough(reply: number, answer: (socket: Socket) => void, timeoutMs = 5000) {
+async function visitThrough(reply: number, answer: (socket: Socket) => void, timeoutMs = 5000, signal?: AbortSignal) {
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);
@@ -24,7 +24,7 @@ async function visitThrough(reply: number, answer: (socket: Socket) => void, tim
   await once(server.listen(0, '127.0.0.1'), 'listening');
   try {
     const proxy = { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
-    return await createVisitOnion({ proxy, path: '/livez', timeoutMs })(visit);
+    return await createVisitOnion({ proxy, path: '/livez', timeoutMs })(visit, signal);
   } finally {
     for (const socket of open) socket.destroy();
     server.close();
@@ -64,4 +64,12 @@ test('nothing follows a refusal, and its reason is in words', async () => {
 test('a server that says nothing is not waited for', async () => {
   const outcome = await visitThrough(0, () => undefined, 200);
   expect(outcome).toMatchObject({ ok: false, steps: [{ ok: true }, { name: 'http', code: 'VISIT_TIMEOUT' }] });
+});
+
+test('a visit that is given up ends at once and found nothing, and so does one that waits for its turn', async () => {
+  const stop = new AbortController();
+  const reason = new Error('closing');
+  const given = visitThrough(0, () => stop.abort(reason), 60_000, stop.signal);
+  await expect(given).rejects.toBe(reason);
+  await expect(visitThrough(0, () => undefined, 60_000, stop.signal)).rejects.toBe(reason);
 });
