@@ -49,9 +49,6 @@ export const ports: Readonly<Record<string, number>> = {
   redis: 6379,
 };
 
-/** What a container listens on for itself alone: tor's figures for Prometheus. */
-export const ownPorts: Readonly<Record<string, readonly string[]>> = { 'tor-proxy': ['127.0.0.1:9035'] };
-
 /** The nine services of compose.yaml. */
 export const nine: readonly string[] = Object.keys(ports).slice(0, 9);
 

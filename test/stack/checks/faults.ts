@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Steps } from '../../support/steps.ts';
 import { type Container, findContainer, listContainers } from '../containers.ts';
@@ -24,6 +25,7 @@ export async function checkFaults(steps: Steps, stack: Stack, kept: Keepsakes): 
   await steps.check('down and up', async () => {
     const before = await readState(stack);
     await stack.down();
+    await chmod(stack.root, 0o700); // as a careful operator leaves it
     const seconds = await stack.up(['compose.yaml']);
     const after = await readState(stack);
     if (JSON.stringify(after) !== JSON.stringify(before)) {
