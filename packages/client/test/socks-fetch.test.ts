@@ -78,7 +78,12 @@ test('a call that is given up leaves no connection on its way', async () => {
 });
 
 test('an onion name is never looked up', () => {
-  for (const gatewayUrl of [`http://${onion}`, `http://${onion}:8082/`, `https://www.${onion.toUpperCase()}.`]) {
+  for (const gatewayUrl of [
+    `http://${onion}`,
+    `http://${onion}:8082/`,
+    `https://www.${onion.toUpperCase()}.`,
+    `http://${onion}..`,
+  ]) {
     expect(() => createLucidClient({ gatewayUrl })).toThrow(expect.objectContaining({ code: 'ONION_NEEDS_SOCKS' }));
   }
   const urls = { ledger: `http://${onion}` };

@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts';
 
 /** Whether the address is of an onion service, whose name only tor can reach and no resolver may see. */
 function isOnionUrl(url: string): boolean {
-  return URL.parse(url)?.hostname.replace(/\.$/, '').endsWith('.onion') ?? false;
+  return URL.parse(url)?.hostname.replace(/\.+$/, '').endsWith('.onion') ?? false;
 }
 
 /**

@@ -31,7 +31,7 @@ export class TargetResolver implements TargetPlaces, AsyncDisposable {
   readonly #stop = new AbortController();
   #worker: Promise<void> | undefined;
 
-  /** @throws TARGET_URL_UNFIT for a URL that is not plain http to a host and port */
+  /** @throws TARGET_URL_UNFIT for a URL that is not plain http to a host and port, or whose port is a store's or tor's */
   constructor(options: TargetResolverOptions) {
     this.#options = options;
     for (const target of tunnelTargets) parseTargetUrl(target, options.urls[target]);
@@ -96,5 +96,20 @@ function parseTargetUrl(target: TunnelTarget, url: string): { readonly host: str
     throw new AppError('TARGET_URL_UNFIT', `Where ${target} is must be a plain URL such as http://127.0.0.1:8082`);
   }
   const host = parsed.hostname.replace(/^\[|\]$/g, '');
-  return { host, port: parsed.port === '' ? 80 : Number(parsed.port) };
+  const port = parsed.port === '' ? 80 : Number(parsed.port);
+  const denied = deniedPorts.get(port);
+  if (denied === undefined) return { host, port };
+  throw new AppError(
+    'TARGET_URL_UNFIT',
+    `${target} cannot be at port ${port}: it is ${denied}'s, which is never published`,
+  );
 }
+
+/** Whose ports no setting leads a target to, even by mistake. */
+const deniedPorts: ReadonlyMap<number, string> = new Map([
+  [6379, 'Redis'],
+  [27_017, 'MongoDB'],
+  [9035, 'tor'],
+  [9050, 'tor'],
+  [9051, 'tor'],
+]);

@@ -65,3 +65,16 @@ test.each(['https://gateway:1', 'http://gateway/path', 'http://user@gateway', 's
     );
   },
 );
+
+test.each(['redis.internal:6379', 'mongo:27017', '127.0.0.1:9050', '[::1]:9051'])(
+  'no setting leads a target to a store’s port or to tor’s: %s',
+  (place) => {
+    const options = { intervalMs: 1, clock: new TestClock(), onMove: () => undefined };
+    expect(() => new TargetResolver({ ...options, urls: { ...urls, gateway: `http://${place}` } })).toThrow(
+      expect.objectContaining({
+        code: 'TARGET_URL_UNFIT',
+        message: expect.stringContaining('never published') as string,
+      }),
+    );
+  },
+);
