@@ -10,6 +10,7 @@ import { debianImages } from './rootfs.ts';
 interface WorkflowStep {
   readonly uses?: string;
   readonly run?: string;
+  readonly with?: Readonly<Record<string, string>>;
 }
 
 interface Job {
@@ -62,6 +63,13 @@ describe('a release', () => {
     const commands = commandsOf(build as Job);
     expect(commands).toContain('pnpm images --release');
     expect(commands.indexOf('dev.lucid.base.standin')).toBeGreaterThan(commands.indexOf('type=registry'));
+  });
+
+  test('scans by digest what it signs by digest, and verifies a base by the digest it builds on', () => {
+    const scanned = scan?.steps?.flatMap(({ with: inputs = {} }) => inputs['image'] ?? inputs['image-ref'] ?? []);
+    expect(scanned).toEqual(['${{ env.IMAGE }}', '${{ env.IMAGE }}']);
+    expect(commandsOf(scan as Job)).toContain('digests.txt');
+    expect(commandsOf(build as Job)).toContain('cosign verify "$2@$digest"');
   });
 
   test('scans every image', () => {
