@@ -109,8 +109,8 @@ export const claims: readonly Claim[] = [
   {
     seed: 'Health checks without a shell',
     verdict: 'holds',
-    truth: () =>
-      'Exec form in every image (a rule of the audit): a socket and `/readyz` in Node, a static program in tor-proxy and redis. `server-tools` runs one command and has none.',
+    truth: (e) =>
+      `Exec form in every image (audit: ${e.count('audit ')}): a socket and \`/readyz\` in Node, a static program in tor-proxy and redis. \`server-tools\` runs one command and has none.`,
     by: 'pnpm images',
   },
   {
@@ -151,7 +151,7 @@ export const claims: readonly Claim[] = [
     seed: 'Everything under /mnt/myssd/Lucid, Dockerfiles and build contexts too',
     verdict: 'holds otherwise',
     truth: (e) =>
-      `Data and secrets are there (\`LUCID_ROOT\`), sources are not: images are pulled, nothing is built on the Pi. Disk not mounted: ${e.stack('disk not mounted')}.`,
+      `Data and secrets are there (\`LUCID_ROOT\`), sources are not: an image brings its program with it, pulled or built elsewhere. Disk not mounted: ${e.stack('disk not mounted')}.`,
     by: 'pnpm stack',
   },
   {
@@ -170,7 +170,7 @@ export const claims: readonly Claim[] = [
   {
     seed: 'State under /var/lib/',
     verdict: 'holds',
-    truth: () => 'One folder a service, 0700, the user’s alone (a rule of the audit).',
+    truth: (e) => `One folder a service, 0700, the user’s alone (audit: ${e.count('audit ')}).`,
     by: 'pnpm images',
   },
   {

@@ -1,10 +1,13 @@
 import { formatMegabytes } from '../sizes.ts';
-import { claims, seedImages } from './claims.ts';
-import type { Evidence } from './evidence.ts';
+import { type Claim, claims, seedImages } from './claims.ts';
+import { type Evidence, failsMark, missingMark } from './evidence.ts';
 
 /** docs/seed-claims.md: the table of claims and the table of images, with the figures of the evidence. */
 export function formatClaims(evidence: Evidence): string {
-  const rows = claims.map(({ seed, verdict, truth, by }) => [seed, `**${verdict}**`, truth(evidence), `\`${by}\``]);
+  const rows = claims.map((claim) => {
+    const truth = claim.truth(evidence);
+    return [claim.seed, `**${verdictOf(claim, truth)}**`, truth, `\`${claim.by}\``];
+  });
   return `${[
     '# The seed’s claims, measured',
     '',
@@ -26,6 +29,12 @@ export function formatClaims(evidence: Evidence): string {
       [...seedImages.map((image) => imageRow(image, evidence)), togetherRow(evidence)],
     ),
   ].join('\n')}\n`;
+}
+
+/** A claim is judged only where all that its truth rests on was measured, and holds only where that passed. */
+function verdictOf({ verdict }: Claim, truth: string): string {
+  if (verdict.startsWith('holds') && truth.includes(failsMark)) return 'fails';
+  return verdict.includes('hold') && truth.includes(missingMark) ? 'not measured' : verdict;
 }
 
 function provenance({ images }: Evidence): string[] {

@@ -5,6 +5,10 @@ import { root } from '../config.ts';
 import type { ImagesReport } from '../report.ts';
 import { formatMegabytes, type ImageSizes } from '../sizes.ts';
 
+/** What is said in place of a figure that no run left, and before one of a step that failed. */
+export const missingMark = 'not measured in the last';
+export const failsMark = '**fails**';
+
 /** The figures that the last runs of `pnpm images` and `pnpm stack` left; what neither measured is said to be missing. */
 export class Evidence {
   readonly images: ImagesReport | undefined;
@@ -36,7 +40,8 @@ export class Evidence {
   count(prefix: string): string {
     const steps = (this.images?.steps ?? []).filter(({ name }) => name.startsWith(prefix));
     const passed = steps.filter(({ ok }) => ok).length;
-    return steps.length === 0 ? missing('pnpm images') : `${passed} of ${steps.length} pass`;
+    if (steps.length === 0) return missing('pnpm images');
+    return `${passed === steps.length ? '' : `${failsMark}: `}${passed} of ${steps.length} pass`;
   }
 
   /** ARM64: files on disk and layers as pulled. */
@@ -67,12 +72,12 @@ export class Evidence {
 }
 
 function missing(command: string): string {
-  return `not measured in the last \`${command}\``;
+  return `${missingMark} \`${command}\``;
 }
 
 function found(steps: readonly StepResult[], name: string, command: string): string {
   const step = steps.find((one) => one.name === name);
   if (step === undefined) return missing(command);
   const detail = step.detail.split('\n')[0] ?? '';
-  return step.ok ? detail || 'passes' : `**fails**: ${detail}`;
+  return step.ok ? detail || 'passes' : `${failsMark}: ${detail}`;
 }
