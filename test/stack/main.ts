@@ -59,7 +59,16 @@ async function play(steps: Steps, only: readonly string[]): Promise<void> {
       await checkDemo(steps, stack, kept);
       isDemonstrated = true;
     }
-    await part.run(steps, stack, kept);
+    await untilFailed(() => part.run(steps, stack, kept));
+  }
+}
+
+/** What a part needed and did not get ends that part: its step has said so. */
+async function untilFailed(run: () => Promise<void>): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error;
   }
 }
 
@@ -72,11 +81,7 @@ async function main(): Promise<void> {
     return;
   }
   const steps = new Steps();
-  try {
-    await play(steps, values.only);
-  } catch (error) {
-    if (!(error instanceof StepFailed)) throw error;
-  }
+  await untilFailed(() => play(steps, values.only));
   const output = join(root, 'dist/stack');
   await mkdir(output, { recursive: true });
   await writeFile(join(output, 'report.json'), `${JSON.stringify(steps.results, undefined, 2)}\n`);

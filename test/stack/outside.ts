@@ -39,6 +39,11 @@ export class Outside implements AsyncDisposable {
     return new Outside(listener);
   }
 
+  /** A process on it. */
+  get pid(): number {
+    return this.#server.pid ?? 0;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = once(this.#server, 'close');
     this.#server.kill('SIGKILL');

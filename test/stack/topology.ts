@@ -52,6 +52,12 @@ export const ports: Readonly<Record<string, number>> = {
 /** The nine services of compose.yaml. */
 export const nine: readonly string[] = Object.keys(ports).slice(0, 9);
 
+/**
+ * What a machine beside this one may reach by sending its packets for the containers' addresses by way of it: Docker
+ * before 28 lets them through to a published port, whatever address that is published on.
+ */
+export const openToNeighbours: readonly string[] = ['gateway on edge', 'openapi-gateway on edge'];
+
 /** What this machine itself listens on for the stack, all on 127.0.0.1. */
 export const publishedPorts: readonly number[] = nine.map((name) => ports[name] ?? 0);
 

@@ -4,12 +4,15 @@ import { listenersOf, reachableFrom } from '../namespace.ts';
 import { Outside } from '../outside.ts';
 import type { Target } from '../probe.ts';
 import type { Stack } from '../stack.ts';
-import { mayReach, planes, planesOf, ports, publishedPorts } from '../topology.ts';
+import { mayReach, openToNeighbours, planes, planesOf, ports, publishedPorts } from '../topology.ts';
 
 /** The containers that run reach each other, and the outside, as the table says and in no other way. */
 export async function checkPlanes(steps: Steps, stack: Stack): Promise<void> {
-  const containers = (await listContainers(stack)).filter(({ service }) => planesOf(service).length > 0);
+  const containers = await listContainers(stack);
   await steps.check('networks of each container', () => {
+    const known = [...new Set(Object.values(planes).flatMap(({ members }) => members))].toSorted();
+    const running = containers.map(({ service }) => service).toSorted();
+    if (running.join() !== known.join()) throw new Error(`these run: ${running.join(', ')}`);
     const wrong = containers.filter(({ service, addresses }) => {
       return Object.keys(addresses).toSorted().join() !== planesOf(service).toSorted().join();
     });
@@ -38,6 +41,19 @@ export async function checkPlanes(steps: Steps, stack: Stack): Promise<void> {
     if (out.join() !== expected.join()) throw new Error(`these reach the outside: ${out.join(', ') || 'none'}`);
     return `only ${out.join(', ')} reach another machine`;
   });
+  await steps.check('a neighbour with a route', () => checkNeighbour(stack, containers));
+}
+
+/** A machine on the same network knows the containers' addresses and has a route to them. */
+async function checkNeighbour(stack: Stack, containers: readonly Container[]): Promise<string> {
+  await using outside = await Outside.open(stack);
+  const attempts = attemptsOn(containers);
+  const open = new Set((await reachableFrom(outside.pid, attempts.map(onlyTarget))).map(({ address }) => address));
+  const reached = attempts
+    .filter(({ address }) => open.has(address))
+    .map(({ to, plane }) => `${to.service} on ${plane}`);
+  throwIfAny(reached.filter((name) => !openToNeighbours.includes(name)).map((name) => `it reaches ${name}`));
+  return `${attempts.length} addresses tried, reached: ${reached.join(', ') || 'none'}`;
 }
 
 const leadsOut = (plane: string) => planes[plane]?.leadsOut ?? false;
@@ -70,12 +86,7 @@ interface PairResult {
 }
 
 async function checkPairs(from: Container, containers: readonly Container[]): Promise<PairResult> {
-  const attempts = containers
-    .filter((to) => to !== from)
-    .flatMap((to) => {
-      const targets = Object.entries(to.addresses).map(([plane, address]) => ({ to, plane, address }));
-      return targets.map((target) => ({ ...target, port: ports[to.service] ?? 0 })).filter(({ port }) => port > 0);
-    });
+  const attempts = attemptsOn(containers.filter((to) => to !== from));
   const open = new Set((await reachableFrom(from.pid, attempts.map(onlyTarget))).map(({ address }) => address));
   const wrong = attempts.flatMap(({ to, plane, address }) => {
     const isOpen = open.has(address);
@@ -83,6 +94,14 @@ async function checkPairs(from: Container, containers: readonly Container[]): Pr
     return [`${from.service} ${isOpen ? 'reaches' : 'does not reach'} ${to.service} on ${plane} (${address})`];
   });
   return { tried: attempts.length, reached: open.size, wrong };
+}
+
+/** Every address of every container, with the port it listens on. */
+function attemptsOn(containers: readonly Container[]) {
+  return containers.flatMap((to) => {
+    const targets = Object.entries(to.addresses).map(([plane, address]) => ({ to, plane, address }));
+    return targets.map((target) => ({ ...target, port: ports[to.service] ?? 0 })).filter(({ port }) => port > 0);
+  });
 }
 
 const onlyTarget = ({ address, port }: Target): Target => ({ address, port });
