@@ -70,11 +70,10 @@ async function checkListeners({ service, pid }: Container): Promise<number> {
   return found.length;
 }
 
-/** What the engine's proxies listen on for this stack: every TCP listener of its namespace at one of the ports 1-65535. */
+/** What the engine listens on for containers; on a machine that others use too, at the stack's own ports alone. */
 async function publishedOn(stack: Stack): Promise<string[]> {
-  const rows = (await stack.inNetwork(['ss', '-Hltn'])).split('\n').filter(Boolean);
+  const rows = (await stack.inNetwork(['ss', '-Hltnp'])).split('\n').filter((row) => row.includes('"docker-proxy"'));
   const listeners = rows.map((row) => row.trim().split(/\s+/)[3] ?? '');
-  // In a namespace of the engine's own nothing else listens; on a shared machine only the stack's ports are looked at.
   const isOurs = (listener: string) => publishedPorts.includes(Number(listener.split(':').at(-1)));
   return listeners.filter((listener) => stack.namespace !== undefined || isOurs(listener)).toSorted();
 }
