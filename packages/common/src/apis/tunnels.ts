@@ -116,7 +116,8 @@ const tunnels = {
     path: '/tunnels/{name}',
     summary: 'Change, stop or start a tunnel',
     description:
-      'The address stays, and so does what visitors have open, unless `clientAuth` is set: then everybody is put out.',
+      'The address stays, and so does what visitors have open, unless `clientAuth` is set or a port is withdrawn: then ' +
+      'everybody is put out.',
     tag: 'tunnels',
     access: admins,
     params: tunnelParams,

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { TunnelPort } from '@lucid/common/apis/tunnels-schemas';
 
 /** An onion service as tor is told of it; without its key. */
 export interface OnionSpec {
   readonly onionAddress: string;
   /** `127.0.0.1:8082` or `[::1]:8082`: tor resolves a name once and never again, so it is given none. */
-  readonly ports: readonly { readonly virtualPort: number; readonly address: string }[];
+  readonly ports: readonly (TunnelPort & { readonly address: string })[];
   /** x25519 public keys (base32) of who is let in; undefined: everybody. Never empty. */
   readonly clientKeys: readonly string[] | undefined;
   readonly powDefense: boolean;

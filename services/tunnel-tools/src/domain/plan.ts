@@ -97,7 +97,7 @@ function wantedService(
       // What tor was told may let in somebody whose key was revoked since.
       return hold('TARGET_UNRESOLVED', detail, !tunnel.clientAuth);
     }
-    ports.push({ virtualPort, address: place.address });
+    ports.push({ virtualPort, target, address: place.address });
   }
   const { powDefense, maxStreams, epoch } = tunnel;
   const spec = { onionAddress, ports, clientKeys: clientKeysOf(tunnel, now), powDefense, maxStreams, epoch };

@@ -1,3 +1,4 @@
+import type { TunnelPort } from '@lucid/common/apis/tunnels-schemas';
 import { isAppError } from '@lucid/common/errors';
 import type { Clock } from '@lucid/common/runtime/clock';
 import type { Observations } from './observations.ts';
@@ -131,11 +132,16 @@ export class Reconciler implements AsyncDisposable {
     onStep(action);
   }
 
-  /** Whether somebody who may be in is not let in by the new spec; what tor was told before a restart is not known. */
-  #shutsOut({ onionAddress, clientKeys }: OnionSpec): boolean {
-    if (clientKeys === undefined) return false;
-    const before = this.#told.get(onionAddress)?.clientKeys;
-    return before === undefined || before.some((key) => !clientKeys.includes(key));
+  /**
+   * Whether somebody may be in whom the new spec does not let in, or at a target it does not lead to; what tor was told
+   * before this service's restart is not known.
+   */
+  #shutsOut({ onionAddress, clientKeys, ports }: OnionSpec): boolean {
+    const before = this.#told.get(onionAddress);
+    if (!before) return true;
+    const isWithdrawn = before.ports.some((old) => !ports.some((port) => isSameDoor(port, old)));
+    if (isWithdrawn || clientKeys === undefined) return isWithdrawn;
+    return before.clientKeys === undefined || before.clientKeys.some((key) => !clientKeys.includes(key));
   }
 
   /** The first round, and one after a failure, also cuts the visitors of what is gone: the last may not have come to it. */
@@ -162,8 +168,8 @@ export class Reconciler implements AsyncDisposable {
   async #tellMove(tunnel: string, spec: OnionSpec): Promise<void> {
     const before = this.#told.get(spec.onionAddress);
     this.#told.set(spec.onionAddress, spec);
-    const moved = spec.ports.filter(({ virtualPort, address }) =>
-      before?.ports.some((port) => port.virtualPort === virtualPort && port.address !== address),
+    const moved = spec.ports.filter((port) =>
+      before?.ports.some((old) => isSameDoor(port, old) && port.address !== old.address),
     );
     if (moved.length === 0) return;
     const detail = `now at ${moved.map(({ address }) => address).join(', ')}`;
@@ -218,4 +224,9 @@ export class Reconciler implements AsyncDisposable {
     this.wake();
     await this.#worker;
   }
+}
+
+/** Whether both lead from one virtual port to one target, wherever that is. */
+function isSameDoor(a: TunnelPort, b: TunnelPort): boolean {
+  return a.virtualPort === b.virtualPort && a.target === b.target;
 }

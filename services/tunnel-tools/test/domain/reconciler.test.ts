@@ -22,3 +22,26 @@ test('whoever is in is put out also when the control connection ends between tak
   const count = wire.commands.length;
   await until(() => (wire.commands.slice(count).includes(cut) ? true : undefined), 5000);
 });
+
+test('whoever is in is put out when what they came for is withdrawn, and not when something is added', async () => {
+  await using tor = await TestTor.start();
+  await using wire = await ControlWire.start(tor.folder, tor.controlPath);
+  await using tools = await TestTools.start({ controlPath: wire.path });
+  const client = await tools.client();
+  const added = () => wire.commands.filter((command) => command.startsWith('ADD_ONION ')).length;
+  const docs = { virtualPort: 8080, target: 'openapi-gateway' };
+  const door = { virtualPort: 80, target: 'gateway' };
+  const params = { name: 'both' };
+  await client.createTunnel({ body: { name: 'both', ports: [door, docs] } });
+  await until(() => (added() === 1 ? true : undefined));
+  wire.commands.splice(0);
+  await client.updateTunnel({ params, body: { ports: [docs] } });
+  await until(() => (added() === 1 ? true : undefined));
+  expect(wire.commands.filter((command) => command === cut)).toHaveLength(1);
+  await client.updateTunnel({ params, body: { ports: [docs, door] } });
+  await until(() => (added() === 2 ? true : undefined));
+  expect(wire.commands.filter((command) => command === cut)).toHaveLength(1);
+  await client.updateTunnel({ params, body: { ports: [docs, { ...docs, virtualPort: 80 }] } });
+  await until(() => (added() === 3 ? true : undefined));
+  expect(wire.commands.filter((command) => command === cut)).toHaveLength(2);
+});

@@ -440,7 +440,7 @@ describe('over restarts', () => {
   test('onion services of somebody else are told of, and left alone', async () => {
     const foreign = createOnionKey();
     const spec = { clientKeys: undefined, powDefense: false, maxStreams: 0, epoch: 0 };
-    const ports = [{ virtualPort: 80, address: '127.0.0.1:9' }];
+    const ports = [{ virtualPort: 80, target: 'gateway', address: '127.0.0.1:9' }] as const;
     await look.addOnion({ ...spec, ports, onionAddress: foreign.onionAddress }, foreign.expandedKey);
     const { onionAddress } = await client.createTunnel({ body: open });
     await present(onionAddress, foreign.onionAddress);

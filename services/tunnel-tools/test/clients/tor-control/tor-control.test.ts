@@ -26,7 +26,7 @@ const timeoutMs = 5000;
 const silent = { timeoutMs, onEvent: () => undefined, onClose: () => undefined };
 
 function specOf(onionAddress: string, more: Partial<OnionSpec> = {}): OnionSpec {
-  const ports = [{ virtualPort: 80, address: '127.0.0.1:9' }];
+  const ports = [{ virtualPort: 80, target: 'gateway', address: '127.0.0.1:9' }] as const;
   return { onionAddress, ports, clientKeys: undefined, powDefense: false, maxStreams: 0, epoch: 0, ...more };
 }
 
@@ -81,7 +81,11 @@ describe('with a real tor', () => {
       clientKeys: Array.from({ length: 65 }, () => createClientKey().publicKey),
       powDefense: true,
       maxStreams: 256,
-      ports: Array.from({ length: 8 }, (_, index) => ({ virtualPort: 80 + index, address: '[::1]:8082' })),
+      ports: Array.from({ length: 8 }, (_, index) => ({
+        virtualPort: 80 + index,
+        target: 'gateway' as const,
+        address: '[::1]:8082',
+      })),
     });
     await control.addOnion(spec, key.expandedKey);
     expect(await control.listOnions()).toEqual([key.onionAddress]);
