@@ -84,7 +84,7 @@ target "services" {
 target "blockchain-vm" {
   inherits = ["_node"]
   target   = "service"
-  args     = { IMAGE = "blockchain-vm", STATE = "vm", PREFIX = "VM", PORT = 8088, NODE_FLAGS = "" }
+  args     = { IMAGE = "blockchain-vm", STATE = "vm", PREFIX = "VM", PORT = 8088, NODE_FLAGS = "--max-semi-space-size=2" }
   tags     = ["${REPO}:blockchain-vm"]
 }
 
@@ -96,7 +96,7 @@ target "standalone-blockchain-api" {
     STATE      = "blockchain-api"
     PREFIX     = "BLOCKCHAIN_API"
     PORT       = 8084
-    NODE_FLAGS = ""
+    NODE_FLAGS = "--max-semi-space-size=2"
   }
   tags = ["${REPO}:standalone-blockchain-api"]
 }
@@ -111,7 +111,7 @@ target "platform" {
     PORT          = 8080
     PORT_VARIABLE = "LUCID_FIRST_PORT"
     PORTS         = 9
-    NODE_FLAGS    = ""
+    NODE_FLAGS    = "--max-semi-space-size=2"
   }
   tags = ["${REPO}:platform"]
 }

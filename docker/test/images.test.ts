@@ -18,7 +18,7 @@ function buildArgs({ tag, kind, state, prefix, port, portVariable, ports, thread
     ...(kind === 'service' && { PREFIX: prefix, PORT: String(port) }),
     ...(portVariable && { PORT_VARIABLE: portVariable }),
     ...(ports && { PORTS: String(ports) }),
-    ...(threads && { NODE_FLAGS: '' }),
+    ...(threads && { NODE_FLAGS: '--max-semi-space-size=2' }),
   };
 }
 

@@ -2,6 +2,7 @@ import { flushCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 import { AppError } from '@lucid/common/errors';
 import { loadConfig } from '@lucid/common/runtime/config';
+import { collectAfterStart } from '@lucid/common/runtime/idle-memory';
 import { createLogger } from '@lucid/common/runtime/logger';
 import { version } from '@lucid/common/runtime/version';
 import { configSchema } from './config.ts';
@@ -34,6 +35,7 @@ async function main(): Promise<void> {
     }),
   );
   flushCompileCache();
+  collectAfterStart();
   await ended;
 }
 

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { isAppError } from '@lucid/common/errors';
 import { systemClock } from '@lucid/common/runtime/clock';
+import { collectAfterStart } from '@lucid/common/runtime/idle-memory';
 import { openCallThread } from './call-thread.ts';
 import { openChainThread, type Thread } from './chain-thread.ts';
 import { RpcError } from './domain/rpc/rpc-error.ts';
@@ -58,6 +59,7 @@ async function serve(): Promise<void> {
     void answer(thread, message);
   });
   send({ kind: 'ready' });
+  collectAfterStart();
 }
 
 serve().catch((error: unknown) => {

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { AppError } from '../errors.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { type Config, type ConfigSchema, type Environment, loadConfig } from './config.ts';
+import { collectAfterStart } from './idle-memory.ts';
 import { createLogger, type Logger } from './logger.ts';
 import type { ServiceConfig } from './service-config.ts';
 
@@ -134,6 +135,7 @@ export async function run<S extends ConfigSchema>(options: RunOptions<S>): Promi
     const { promise: ended, resolve: end } = Promise.withResolvers<string>();
     process.on('SIGTERM', end).on('SIGINT', end);
     const service = await startService(options, config, { logger });
+    collectAfterStart();
     endOnFaults(end, logger);
     void ended.then((reason) => closeFor(reason, service, logger));
   } catch (error) {
