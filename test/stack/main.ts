@@ -20,7 +20,7 @@ import { nine } from './topology.ts';
 
 // `pnpm stack`: the Compose files brought up on a real engine with the images that are there, and looked over.
 
-const nineBarMegabytes = 360;
+const memoryOfNine = { bar: 360, most: 430 };
 
 interface Part {
   readonly name: string;
@@ -54,7 +54,7 @@ async function play(steps: Steps, only: readonly string[]): Promise<void> {
   for (const part of parts.filter(({ name }) => only.length === 0 || only.includes(name))) {
     if (part.needsDemo && !isDemonstrated) {
       await checkStart(steps, stack);
-      await checkMemory(steps, stack, nine, nineBarMegabytes);
+      await checkMemory(steps, stack, nine, memoryOfNine);
       await checkOperator(steps, stack, kept);
       await checkDemo(steps, stack, kept);
       isDemonstrated = true;
