@@ -14,6 +14,7 @@ import { parseBase32 } from '@lucid/tunnel-tools/domain/base32';
 import type { VisitOnion } from '@lucid/tunnel-tools/domain/probe';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Forwarder, startForwarder } from '../support/forwarder.ts';
+import { injections, refusedTargets } from '../support/hostile-tunnels.ts';
 import { LucidCommand } from '../support/lucid-command.ts';
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts';
 import { startTorNetwork, type TorNetwork } from '../support/tor-network.ts';
@@ -331,24 +332,6 @@ test('an address is exported, taken down, and comes back by its key', async () =
   expect(await operator.run('tunnel', 'remove', 'returned', '--yes')).toMatchObject({ exitCode: 0 });
 });
 
-const services =
-  'vm ledger sessions api governance blockchain-api openapi-server tunnel-tools mongo mongodb redis tor-proxy';
-const places =
-  'localhost localhost:8082 gateway:8082 gateway:6379 127.0.0.1 127.0.0.1:8088 127.0.0.1:9051 0.0.0.0:27017 [::1]:6379 ' +
-  '[::ffff:127.0.0.1]:8082 2130706433 0x7f000001 0177.0.0.1 10.77.5.2:27017 169.254.169.254 example.com ' +
-  'unix:/run/tor/control /run/tor/control http://gateway file:///etc/passwd';
-const nearly = [
-  'gateway.',
-  'GATEWAY',
-  ' gateway',
-  'gateway ',
-  'gateway\t',
-  'gateway\0',
-  'gateway\r\nDEL_ONION x',
-  '__proto__',
-];
-const refusedTargets = [services.split(' '), places.split(' '), nearly, 'gateway,127.0.0.1:9051'].flat();
-
 test.each(refusedTargets)('no onion service leads to %j', async (target) => {
   const before = await onionsOfTor();
   const body = { name: 'wrong', ports: [{ virtualPort: 80, target }] };
@@ -358,19 +341,6 @@ test.each(refusedTargets)('no onion service leads to %j', async (target) => {
   );
   expect(await onionsOfTor()).toEqual(before);
 });
-
-const injections = [
-  'x\r\nADD_ONION NEW:BEST Flags=Detach Port=80',
-  'x\nSIGNAL HALT',
-  'x\r\nGETCONF ControlPort\r\n',
-  'x Port=81,127.0.0.1:9051',
-  'x Flags=NonAnonymous',
-  '"x"',
-  'x\u0000',
-  '../../etc/passwd',
-  '{"$gt":""}',
-  '__proto__',
-];
 
 test.each(injections)('no field lets %j through to tor', async (text) => {
   const port = { virtualPort: 80, target: 'gateway' };
