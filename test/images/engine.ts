@@ -155,6 +155,20 @@ async function startDaemon(cache: string): Promise<void> {
   if (!existsSync(`/run/netns/${paths.namespace}`)) await run(['ip', 'netns', 'add', paths.namespace]);
   const inside = `--net=/run/netns/${paths.namespace}`;
   await run(['nsenter', inside, 'ip', 'link', 'set', 'lo', 'up']);
+  // A program that was unpacked a moment ago can still be busy ("Text file busy"): the next attempt finds it free.
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    if (await launchDaemon(cache)) return;
+    await delay(1000);
+  }
+  throw new Error(
+    `the Docker daemon did not start:\n${readFileSync(paths.log, 'utf8').split('\n').slice(-12).join('\n')}`,
+  );
+}
+
+/** One attempt; false where the daemon ended or did not answer in a minute. */
+async function launchDaemon(cache: string): Promise<boolean> {
+  const paths = privatePaths(cache);
+  const inside = `--net=/run/netns/${paths.namespace}`;
   const log = openSync(paths.log, 'a');
   const places = ['--data-root', paths.data, '--exec-root', `${paths.runtime}/exec`, '--pidfile', paths.pidFile];
   const child = spawn(
@@ -169,10 +183,9 @@ async function startDaemon(cache: string): Promise<void> {
   await once(child, 'spawn');
   child.unref();
   for (let waitedMs = 0; waitedMs < 60_000 && child.exitCode === null; waitedMs += 200) {
-    if ((await describe(privateEnvironment(cache))) !== undefined) return;
+    if ((await describe(privateEnvironment(cache))) !== undefined) return true;
     await delay(200);
   }
-  throw new Error(
-    `the Docker daemon did not start:\n${readFileSync(paths.log, 'utf8').split('\n').slice(-12).join('\n')}`,
-  );
+  child.kill();
+  return false;
 }
