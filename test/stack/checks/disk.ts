@@ -20,7 +20,7 @@ export async function checkDisk(steps: Steps, stack: Stack): Promise<void> {
       if (!line?.includes('disk-mounted')) throw new Error(`preflight does not say why: ${reason}`);
       const left = await readdir(folder);
       if (left.length > 0) throw new Error(`on the system's disk there is ${left.join(', ')}`);
-      return `no service starts; ${line.replaceAll(/\s+/g, ' ')}`;
+      return `no service starts; preflight: ${line.replace(folder, 'the folder').replaceAll(/\s+/g, ' ').trim()}`;
     } finally {
       await elsewhere.down();
       await rm(folder, { recursive: true, force: true });
