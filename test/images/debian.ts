@@ -115,6 +115,7 @@ export function machineOrigin(): string {
     readFileSync(path, 'utf8'),
   );
   const match = /^(?!#).*?(https?:\/\/[^\s/]+)\/debian\/?(?:\s|$)/m.exec(texts.join('\n'));
+  // Debian's own address, for a machine that names none. Plain HTTP is Debian's default: apt checks the signatures.
   return match?.[1] ?? 'http://deb.debian.org';
 }
 
