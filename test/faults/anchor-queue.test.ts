@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type AnchorContent, blockchainApi } from '@lucid/common/apis/blockchain';
+import { blockchainApi } from '@lucid/common/apis/blockchain';
 import { sessionIdToBytes32 } from '@lucid/common/formats/ids';
 import { type Client, createClient } from '@lucid/common/http/client';
 import { contractAddresses } from '@lucid/contracts/addresses';
@@ -13,6 +13,7 @@ import { findSessionRegistered } from '@lucid/contracts/anchors';
 import { contractInterfaces } from '@lucid/contracts/interfaces';
 import { FetchRequest, JsonRpcProvider } from 'ethers';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { newAnchorContent } from '../../services/blockchain-api/test/anchor-content.ts';
 import { openTestChain, type TestChain } from '../support/chain.ts';
 
 const mainFile = fileURLToPath(new URL('../../services/blockchain-api/src/main.ts', import.meta.url));
@@ -62,21 +63,10 @@ async function startProcess(): Promise<Process> {
   throw new Error('the service ended before it listened');
 }
 
-function newAnchor(): AnchorContent {
-  return {
-    sessionId: randomUUID(),
-    manifestHash: randomBytes(32).toString('hex'),
-    merkleRoot: randomBytes(32).toString('hex'),
-    owner: `0x${randomBytes(20).toString('hex')}`,
-    startedAt: new Date().toISOString(),
-    chunkCount: 1,
-  };
-}
-
 /** Asks for anchors until the service is gone; adds those that were answered. */
 async function askUntilGone({ client }: Process, asked: Set<string>, acknowledged: Set<string>): Promise<void> {
   for (;;) {
-    const content = newAnchor();
+    const content = newAnchorContent();
     asked.add(content.sessionId);
     try {
       await client.createAnchor({ body: content });

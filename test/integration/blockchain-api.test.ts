@@ -1,5 +1,5 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { type AnchorContent, blockchainApi } from '@lucid/common/apis/blockchain';
+import { randomBytes } from 'node:crypto';
+import { blockchainApi } from '@lucid/common/apis/blockchain';
 import { parseAnchorSlots } from '@lucid/common/formats/anchor-layout';
 import { parseBlockHeader } from '@lucid/common/formats/block-header';
 import { parseHex0x, toHex0x } from '@lucid/common/formats/bytes';
@@ -13,6 +13,7 @@ import { ContractFactory, FetchRequest, isError, JsonRpcProvider, Wallet } from 
 import { type Abi, createPublicClient, createWalletClient, defineChain, type Hex, http } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { newAnchorContent } from '../../services/blockchain-api/test/anchor-content.ts';
 import { openTestChain, startTestBlockchainApi, type TestChain } from '../support/chain.ts';
 import { declaredFetch } from '../support/declared-errors.ts';
 
@@ -37,17 +38,6 @@ afterAll(async () => {
 });
 
 const hash = () => randomBytes(32).toString('hex');
-
-function newAnchor(): AnchorContent {
-  return {
-    sessionId: randomUUID(),
-    manifestHash: hash(),
-    merkleRoot: hash(),
-    owner: `0x${randomBytes(20).toString('hex')}`,
-    startedAt: new Date().toISOString(),
-    chunkCount: 3,
-  };
-}
 
 async function confirmed(sessionId: string) {
   return await vi.waitFor(
@@ -170,7 +160,7 @@ describe('JSON-RPC', () => {
 
 describe('anchors', () => {
   test('an anchor is confirmed, and its proof verifies against its header alone', async () => {
-    const content = newAnchor();
+    const content = newAnchorContent();
     const queued = await client.createAnchor({ body: content });
     expect(queued).toMatchObject({ ...content, attempts: 0, status: 'queued' });
     const anchor = await confirmed(content.sessionId);
@@ -203,17 +193,17 @@ describe('anchors', () => {
   });
 
   test('the same again is the same anchor; other content is refused', async () => {
-    const content = newAnchor();
+    const content = newAnchorContent();
     await client.createAnchor({ body: content });
     const first = await confirmed(content.sessionId);
     expect(await client.createAnchor({ body: content })).toEqual(first);
-    const other = client.createAnchor({ body: { ...content, chunkCount: 4 } });
+    const other = client.createAnchor({ body: { ...content, chunkCount: content.chunkCount + 1 } });
     await expect(other).rejects.toMatchObject({ status: 409, code: 'ANCHOR_CONFLICT' });
   });
 
   test('while the vm is away anchors wait and readyz says so; then they are confirmed', async () => {
     await chain.stopVm();
-    const content = newAnchor();
+    const content = newAnchorContent();
     expect(await client.createAnchor({ body: content })).toMatchObject({ status: 'queued' });
     const ready = await vi.waitFor(async () => {
       const response = await fetch(`${service.url}/readyz`);
@@ -237,7 +227,7 @@ describe('anchors', () => {
 
 describe('explorer', () => {
   test('chain, blocks, transactions agree with each other', async () => {
-    const content = newAnchor();
+    const content = newAnchorContent();
     await client.createAnchor({ body: content });
     const { blockNumber, blockHash, transactionHash } = await confirmed(content.sessionId);
     const head = await client.getChain();

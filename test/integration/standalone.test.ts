@@ -1,11 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import { cp, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStandalone } from '@lucid/blockchain-api/standalone';
 import { configSchema } from '@lucid/blockchain-api/standalone/config';
 import { ensurePlatformKeys } from '@lucid/cli/setup/keys';
-import { type AnchorContent, blockchainApi } from '@lucid/common/apis/blockchain';
+import { blockchainApi } from '@lucid/common/apis/blockchain';
 import { ledgerApi } from '@lucid/common/apis/ledger';
 import { parseHex } from '@lucid/common/formats/bytes';
 import { openCheckpoint } from '@lucid/common/formats/checkpoint';
@@ -19,6 +18,7 @@ import { type RunningService, startService } from '@lucid/common/runtime/run';
 import { startPlatform } from '@lucid/platform/platform';
 import { findFirstPort, portsFrom } from '@lucid/platform/ports';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { newAnchorContent } from '../../services/blockchain-api/test/anchor-content.ts';
 import { createTestIdentity } from '../support/identity.ts';
 import { readPlatformTokens } from '../support/platform-tokens.ts';
 import { findReceipt, sendTransactions } from '../support/transactions.ts';
@@ -46,17 +46,6 @@ function clientOf(baseUrl: string, token: () => Promise<string>): Client<typeof 
   return createClient(blockchainApi, { baseUrl, token });
 }
 
-function newAnchor(): AnchorContent {
-  return {
-    sessionId: randomUUID(),
-    manifestHash: randomBytes(32).toString('hex'),
-    merkleRoot: randomBytes(32).toString('hex'),
-    owner: `0x${randomBytes(20).toString('hex')}`,
-    startedAt: new Date().toISOString(),
-    chunkCount: 3,
-  };
-}
-
 async function anchored(client: ReturnType<typeof clientOf>, sessionId: string) {
   return await vi.waitFor(async () => {
     const anchor = await client.getAnchor({ params: { sessionId } });
@@ -77,15 +66,17 @@ test('a first start makes keys and folders; anybody reads, the operator’s toke
 
   const stranger = createClient(blockchainApi, { baseUrl: standalone.url });
   expect((await stranger.getChain()).head.number).toBe(0);
-  await expect(stranger.createAnchor({ body: newAnchor() })).rejects.toMatchObject({ code: 'AUTH_TOKEN_MISSING' });
+  await expect(stranger.createAnchor({ body: newAnchorContent() })).rejects.toMatchObject({
+    code: 'AUTH_TOKEN_MISSING',
+  });
   const forged = clientOf(standalone.url, () =>
     createTestIdentity('lucid-standalone').userToken({ roles: ['operator'] }),
   );
-  await expect(forged.createAnchor({ body: newAnchor() })).rejects.toMatchObject({ code: 'AUTH_TOKEN_INVALID' });
+  await expect(forged.createAnchor({ body: newAnchorContent() })).rejects.toMatchObject({ code: 'AUTH_TOKEN_INVALID' });
 
   const client = clientOf(standalone.url, readToken);
   expect(await sendTransactions(client, 2)).toHaveLength(2);
-  const { sessionId } = await client.createAnchor({ body: newAnchor() });
+  const { sessionId } = await client.createAnchor({ body: newAnchorContent() });
   await anchored(client, sessionId);
 });
 
@@ -104,7 +95,7 @@ test('with key files and an api’s JWKS it makes no keys, and takes that api’
   expect(await readdir(join(folder, 'data'))).toEqual(['blockchain-api', 'ledger', 'vm']);
   const client = clientOf(standalone.url, () => identity.userToken({ roles: ['operator'] }));
   expect((await client.getChain()).chainId).toBe(4711);
-  const { sessionId } = await client.createAnchor({ body: newAnchor() });
+  const { sessionId } = await client.createAnchor({ body: newAnchorContent() });
   await anchored(client, sessionId);
 });
 
@@ -123,7 +114,7 @@ test('moved by copying its folders, the chain and the log go on in the full plat
     await using standalone = await startStandalone({ LEDGER_PORT: String(ports.ledger) });
     const client = clientOf(standalone.url, readToken);
     const receipts = await sendTransactions(client, 3);
-    const { sessionId } = await client.createAnchor({ body: newAnchor() });
+    const { sessionId } = await client.createAnchor({ body: newAnchorContent() });
     const anchor = await anchored(client, sessionId);
     const chain = await client.getChain();
     const log = await vi.waitFor(async () => {
@@ -146,7 +137,7 @@ test('moved by copying its folders, the chain and the log go on in the full plat
   const stale = clientOf(platform.urls['blockchain-api'], async () => before.token);
   await expect(stale.listAnchors({})).rejects.toMatchObject({ code: 'AUTH_TOKEN_INVALID' });
 
-  await client.createAnchor({ body: newAnchor() });
+  await client.createAnchor({ body: newAnchorContent() });
   const head = await vi.waitFor(async () => {
     const [newest] = (await client.listBlocks({ query: { limit: 1 } })).items;
     expect(newest).toMatchObject({ number: before.chain.head.number + 1, parentHash: before.chain.head.hash });
