@@ -24,9 +24,10 @@ async function killAt(root: string, count: number): Promise<number> {
   return entryCount(root);
 }
 
+/** Of what stays once it is there: a temporary file may go between the count and the kill. */
 function entryCount(root: string): number {
   try {
-    return readdirSync(root, { recursive: true }).length;
+    return readdirSync(root, { recursive: true }).filter((path) => !String(path).endsWith('.tmp')).length;
   } catch {
     return 0; // not made yet, or a temporary file that went while it was listed
   }
