@@ -2,9 +2,19 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
+import { hasReached } from '../support/tor/process.ts';
 import { startTorNetwork } from '../support/tor-network.ts';
 
 describe('the private Tor network', () => {
+  test('a stage is reached when tor passes over it', () => {
+    const log = ['Nov 23 19:35:31.000 [notice] Bootstrapped 0% (starting): Starting'];
+    expect(hasReached(log, 75)).toBe(false);
+    expect(hasReached(log.concat('[notice] Bootstrapped 95% (circuit_create): Establishing a Tor circuit'), 75)).toBe(
+      true,
+    );
+    expect(hasReached(log.concat('[notice] Bootstrapped 10% (conn_done): Connected to a relay'), 75)).toBe(false);
+  });
+
   test('bootstraps both clients, brings one back after a kill, and leaves nothing running', async () => {
     let pids: readonly number[] = [];
     {

@@ -55,7 +55,7 @@ export async function startTorNetwork(options: TorNetworkOptions = {}): Promise<
   for (const relay of relayProcesses) stack.defer(() => relay.stop());
   // A client that starts before the relays have all it fetches from them asks again much later.
   await agreement(relays, relayProcesses, bootstrapTimeoutMs);
-  await Promise.all(relayProcesses.map((relay) => relay.says('Bootstrapped 75%', bootstrapTimeoutMs)));
+  await Promise.all(relayProcesses.map((relay) => relay.reached(75, bootstrapTimeoutMs)));
   const [onion, visitor] = await Promise.all(clients.map((node) => TorClient.start(node, authorities, namespace)));
   if (!onion || !visitor) throw new Error('there are two clients');
   stack.use(onion);

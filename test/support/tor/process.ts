@@ -46,17 +46,27 @@ export class TorProcess {
 
   /** Waits until tor can build circuits. @throws with the end of its log when it ends or takes too long */
   async bootstrapped(timeoutMs: number): Promise<void> {
-    await this.says('Bootstrapped 100%', timeoutMs);
+    await this.reached(100, timeoutMs);
+  }
+
+  /** Waits until tor has bootstrapped so far or farther: it leaves out stages it passes at once. @throws as `bootstrapped` */
+  async reached(percent: number, timeoutMs: number): Promise<void> {
+    await this.#logs(() => hasReached(this.#log, percent), `has not bootstrapped to ${percent} %`, timeoutMs);
   }
 
   /** Waits until `text` has been in `times` lines of the log. @throws as `bootstrapped` */
   async says(text: string, timeoutMs: number, times = 1): Promise<void> {
+    const isSaid = () => this.#log.filter((line) => line.includes(text)).length >= times;
+    await this.#logs(isSaid, `has not said "${text}"`, timeoutMs);
+  }
+
+  async #logs(isThere: () => boolean, what: string, timeoutMs: number): Promise<void> {
     const heard = Promise.withResolvers<void>();
     const hear = () => {
-      if (this.#log.filter((line) => line.includes(text)).length >= times) heard.resolve();
+      if (isThere()) heard.resolve();
     };
     this.#lines.on('line', hear);
-    const timer = setTimeout(() => heard.reject(this.#failure(`has not said "${text}"`)), timeoutMs);
+    const timer = setTimeout(() => heard.reject(this.#failure(what)), timeoutMs);
     try {
       hear();
       await Promise.race([heard.promise, this.#running.promise]);
@@ -78,6 +88,11 @@ export class TorProcess {
     const log = this.#log.slice(-logLinesMax).join('\n');
     return new Error(`tor ${what} (${this.#child.spawnargs.join(' ')}):\n${log}`);
   }
+}
+
+/** Whether a log tells of this stage or a later one: `Bootstrapped 95% (circuit_create): …`. */
+export function hasReached(log: readonly string[], percent: number): boolean {
+  return log.some((line) => Number(/\bBootstrapped (\d{1,3})%/.exec(line)?.[1] ?? -1) >= percent);
 }
 
 /** Says which package is missing when a program of tor's is not there. */
