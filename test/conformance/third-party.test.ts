@@ -2,6 +2,7 @@ import { parseBase64, toBase64, toHex, utf8 } from '@lucid/common/formats/bytes'
 import { openCheckpoint, signCheckpoint } from '@lucid/common/formats/checkpoint';
 import { appendLeafHash, compactRangeRoot, createCompactRange } from '@lucid/common/formats/compact-range';
 import { leafHash, verifyConsistency, verifyInclusion } from '@lucid/common/formats/merkle';
+import { verifySubtreeConsistency, verifySubtreeInclusion } from '@lucid/common/formats/merkle-subtree';
 import { parseSignerKey, parseVerifierKey } from '@lucid/common/formats/note';
 import { encodeEntryBundle, encodeTilePath, parseEntryBundle, parseTilePath } from '@lucid/common/formats/tiles';
 import { expect, test } from 'vitest';
@@ -26,6 +27,17 @@ interface ConsistencyCase {
   wantErr: boolean;
 }
 
+interface SubtreeInclusionCase extends Omit<InclusionCase, 'treeSize'> {
+  start: number;
+  end: number;
+}
+
+interface SubtreeConsistencyCase extends Omit<ConsistencyCase, 'size1' | 'size2'> {
+  start: number;
+  end: number;
+  size: number;
+}
+
 const MERKLE = 'ledger/merkle-testdata.tar.xz';
 const TESSERA = 'ledger/tessera-golden-log.tar.xz';
 
@@ -45,6 +57,18 @@ function verifyConsistencyCase({ size1, size2, root1, root2, proof }: Consistenc
   });
 }
 
+function verifySubtreeInclusionCase({ leafIdx, start, end, root, leafHash: leaf, proof }: SubtreeInclusionCase): void {
+  const hashes = (proof ?? []).map((hash) => parseBase64(hash));
+  const claim = { leafIndex: leafIdx, start, end, leafHash: parseBase64(leaf), proof: hashes };
+  verifySubtreeInclusion({ ...claim, rootHash: parseBase64(root) });
+}
+
+function verifySubtreeConsistencyCase({ start, end, size, root1, root2, proof }: SubtreeConsistencyCase): void {
+  const hashes = (proof ?? []).map((hash) => parseBase64(hash));
+  const roots = { subtreeHash: parseBase64(root1), rootHash: parseBase64(root2) };
+  verifySubtreeConsistency({ start, end, treeSize: size, ...roots, proof: hashes });
+}
+
 test('transparency-dev/merkle: 98 inclusion and 98 consistency cases, mutations included', async (context) => {
   await using data = await openExternalData(MERKLE);
   if (data === undefined) return context.skip(missingNote(MERKLE));
@@ -59,6 +83,26 @@ test('transparency-dev/merkle: 98 inclusion and 98 consistency cases, mutations 
       inclusion.includes(path)
         ? verifyInclusionCase(JSON.parse(json) as InclusionCase)
         : verifyConsistencyCase(JSON.parse(json) as ConsistencyCase),
+    );
+    if ((code !== undefined) !== wantErr) wrong.push(path);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('transparency-dev/merkle: 204 inclusion and 118 consistency cases of subtrees', async (context) => {
+  await using data = await openExternalData(MERKLE);
+  if (data === undefined) return context.skip(missingNote(MERKLE));
+  const inclusion = data.list('testdata/subtreeinclusion/**/*.json');
+  const consistency = data.list('testdata/subtreeconsistency/**/*.json');
+  expect([inclusion.length, consistency.length]).toEqual([204, 118]);
+  const wrong: string[] = [];
+  for (const path of [...inclusion, ...consistency]) {
+    const json = (await data.read(path)).toString('utf8');
+    const { wantErr } = JSON.parse(json) as { wantErr: boolean };
+    const code = await failureCode(() =>
+      inclusion.includes(path)
+        ? verifySubtreeInclusionCase(JSON.parse(json) as SubtreeInclusionCase)
+        : verifySubtreeConsistencyCase(JSON.parse(json) as SubtreeConsistencyCase),
     );
     if ((code !== undefined) !== wantErr) wrong.push(path);
   }
