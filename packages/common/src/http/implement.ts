@@ -76,7 +76,8 @@ export function toFastifyPath(path: string): string {
 }
 
 function parseRaw(scope: FastifyInstance, rawBody: NonNullable<Operation['rawBody']>): void {
-  for (const type of rawBody.contentTypes) {
+  if (rawBody.anyType) scope.removeAllContentTypeParsers();
+  for (const type of rawBody.anyType ? ['*'] : rawBody.contentTypes) {
     if (rawBody.mode === 'buffer') {
       scope.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     } else {

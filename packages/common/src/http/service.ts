@@ -3,10 +3,11 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import type { Logger } from 'pino';
 import type { Access, Api, Operation } from '../apis/api.ts';
 import { commonError } from '../apis/error-factory.ts';
-import type { AppError } from '../errors.ts';
+import { createIdentify, type Identify, requirePublic, requireRole } from './callers.ts';
 import { answerClientError, cutStalledReaders } from './connections.ts';
+import { logFailure } from './failures.ts';
 import { Readiness } from './health.ts';
-import { type Identity, isAdmitted, type VerifyToken } from './identity.ts';
+import type { Identity, VerifyToken } from './identity.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openApiOptions } from './openapi.ts';
 import { probeRoutes } from './probes.ts';
@@ -14,6 +15,7 @@ import { problemContentType, toAppError, toProblem } from './problem.ts';
 import { installRequestHooks, pathOf } from './request-hooks.ts';
 import { RequestLogger } from './request-logger.ts';
 import { acceptRequestId, type Trace } from './trace.ts';
+import { Traffic } from './traffic.ts';
 import { installValidation } from './validation.ts';
 
 declare module 'fastify' {
@@ -107,7 +109,11 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   app.server.maxConnections = limits.connectionsMax;
   cutStalledReaders(app.server, limits.stallTimeoutMs);
   app.decorate('readiness', new Readiness());
-  app.decorate('metrics', createMetrics(options.api.service, { process: options.processMetrics ?? false }));
+  const metrics = createMetrics(options.api.service, { process: options.processMetrics ?? false });
+  const identify = createIdentify(options.verifyToken);
+  const traffic = new Traffic({ identify, limits, metrics, logger: options.logger });
+  app.decorate('metrics', metrics);
+  app.decorate('traffic', traffic);
   app.decorate('service', options);
   app.decorateRequest('identity', undefined);
   app.decorateRequest('trace', undefined as unknown as Trace);
@@ -116,10 +122,10 @@ export async function createService(options: ServiceOptions): Promise<FastifyIns
   app.removeContentTypeParser('text/plain');
   refuseRoutesWithoutAccess(app);
   installErrors(app, options);
-  installRequestHooks(app, options.logger, limits.requestsInFlightMax);
+  installRequestHooks(app, traffic);
   const { guard } = options;
   if (guard) app.addHook('onRequest', async (request, reply) => await guard(request, reply));
-  installAccess(app, options.verifyToken);
+  installAccess(app, identify);
   await app.register(fastifySwagger, openApiOptions(options.api, options.version));
   probeRoutes(app);
   return app;
@@ -138,7 +144,7 @@ function answerError(options: ServiceOptions, request: FastifyRequest, reply: Fa
   const appError = isBrokenOff(request, error)
     ? commonError('REQUEST_BODY_MALFORMED', 'The request broke off.', { cause: error })
     : toAppError(error);
-  logFailure(request, appError, error);
+  logFailure(request.log, request.id, appError, error);
   if (appError.retryAfterSec !== undefined) reply.header('retry-after', String(appError.retryAfterSec));
   if (appError.status === 401) reply.header('www-authenticate', 'Bearer');
   return reply
@@ -169,43 +175,8 @@ function installErrors(app: FastifyInstance, options: ServiceOptions): void {
   });
 }
 
-/** A fault of ours is logged with its stack; a failure we expected and named, by its name. */
-function logFailure(request: FastifyRequest, appError: AppError, error: unknown): void {
-  const { code, message: detail, cause } = appError;
-  const fields = { requestId: request.id, code };
-  if (code === 'INTERNAL') request.log.error({ ...fields, err: error }, 'request failed');
-  else if (appError.status >= 500) {
-    const reason = cause instanceof Error ? { reason: cause.message } : {};
-    request.log.warn({ ...fields, detail, ...reason }, 'request failed');
-  }
-}
-
-/** What a connection's last token was found to be. */
-interface Caller {
-  readonly authorization: string;
-  readonly identity: Identity;
-  readonly at: number;
-}
-
-/** For so long a connection that sends the same header again is believed without another look, ms. */
-const callerMs = 1000;
-
 /** Runs before the body is read: a caller who may not call costs no upload. */
-function installAccess(app: FastifyInstance, verifyToken: VerifyToken | undefined): void {
-  const callers = new WeakMap<object, Caller>();
-  const identify = (request: FastifyRequest): Promise<Identity> | Identity | undefined => {
-    const { authorization } = request.headers;
-    if (authorization === undefined) return undefined;
-    const now = Date.now();
-    const known = callers.get(request.raw.socket);
-    if (known?.authorization === authorization && now >= known.at && now - known.at < callerMs) {
-      if (now < known.identity.expiresAt) return known.identity;
-    }
-    const identity = verifyToken?.(bearerToken(authorization));
-    if (identity && !(identity instanceof Promise))
-      callers.set(request.raw.socket, { authorization, identity, at: now });
-    return identity;
-  };
+function installAccess(app: FastifyInstance, identify: Identify): void {
   app.addHook('onRequest', (request, _reply, done) => {
     const access = request.routeOptions.config.access;
     if (access === undefined) return done(); // not found: answered as such
@@ -214,7 +185,7 @@ function installAccess(app: FastifyInstance, verifyToken: VerifyToken | undefine
       requireRole(access, identity);
     };
     try {
-      const identity = identify(request);
+      const identity = identify(request.raw.socket, request.headers.authorization);
       if (identity instanceof Promise) return void identity.then(admit).then(() => done(), done);
       if (identity) admit(identity);
       else requirePublic(access, request.headers.authorization);
@@ -223,25 +194,4 @@ function installAccess(app: FastifyInstance, verifyToken: VerifyToken | undefine
     }
     return done();
   });
-}
-
-/** @throws AUTH_TOKEN_MISSING, or AUTH_TOKEN_INVALID where no token can be verified */
-function requirePublic(access: Access, authorization: string | undefined): void {
-  if (access === 'public') return;
-  if (authorization !== undefined) throw commonError('AUTH_TOKEN_INVALID', 'This service takes no tokens.');
-  throw commonError('AUTH_TOKEN_MISSING', 'Send an access token as `Authorization: Bearer …`.');
-}
-
-/** @throws AUTH_ROLE_MISSING */
-function requireRole(access: Access, identity: Identity): void {
-  if (isAdmitted(access, identity)) return;
-  const roles = typeof access === 'object' ? access.roles.join(', ') : '';
-  throw commonError('AUTH_ROLE_MISSING', `This operation needs one of the roles: ${roles}.`);
-}
-
-/** @throws AUTH_TOKEN_INVALID when the Authorization header is not a bearer token (RFC 6750 §2.1) */
-export function bearerToken(header: string): string {
-  const match = header.length > 8192 ? null : /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i.exec(header);
-  if (match?.[1] !== undefined) return match[1];
-  throw commonError('AUTH_TOKEN_INVALID', 'The Authorization header is not `Bearer <token>`.');
 }

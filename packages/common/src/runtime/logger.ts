@@ -1,4 +1,5 @@
 import { type DestinationStream, type LoggerOptions, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import { standardOutputDestination } from './log-destination.ts';
 
 export type Logger = PinoLogger;
 
@@ -47,5 +48,5 @@ export function loggerOptions(options: { name: string; level: string }): LoggerO
 
 /** A logger that writes JSON lines to standard output, or to `destination`. */
 export function createLogger(options: { name: string; level: string }, destination?: DestinationStream): Logger {
-  return destination ? pino(loggerOptions(options), destination) : pino(loggerOptions(options));
+  return pino(loggerOptions(options), destination ?? standardOutputDestination());
 }
