@@ -1,4 +1,4 @@
-import { ledgerEntryBytesMax } from '@lucid/common/apis/ledger';
+import { ledgerEntryBytesMax } from '@lucid/common/apis/ledger-schemas';
 import { equalBytes } from '@lucid/common/formats/bytes';
 import type { Identity } from '@lucid/common/http/identity';
 import { ledgerError } from '../errors.ts';
@@ -40,15 +40,10 @@ export async function getEntry(log: Log, leafIndex: number): Promise<{ leafIndex
   return { leafIndex, entry: entry ?? new Uint8Array() };
 }
 
-/** The first entry with this leaf hash. Throws LEDGER_ENTRY_NOT_FOUND. */
-export async function getEntryByHash(
-  log: Log,
-  leafHash: Uint8Array,
-): Promise<{ leafIndex: number; entry: Uint8Array }> {
+/** Where the first entry with this leaf hash is. Throws LEDGER_ENTRY_NOT_FOUND. */
+export async function findLeafIndex(log: Log, leafHash: Uint8Array): Promise<number> {
   for await (const leafIndex of log.store.findLeafIndexes(leafHash)) {
-    if (leafIndex < log.treeSize && equalBytes(log.tree.readNode(0, leafIndex), leafHash)) {
-      return await getEntry(log, leafIndex);
-    }
+    if (leafIndex < log.treeSize && equalBytes(log.tree.readNode(0, leafIndex), leafHash)) return leafIndex;
   }
   throw entryNotFound('The log knows no entry with this leaf hash');
 }

@@ -30,6 +30,8 @@ export interface LogStore extends AsyncDisposable {
   commit(commit: LogCommit): Promise<void>;
   /** Entries [first, first + count), all of them committed. */
   readEntries(first: number, count: number): Promise<Uint8Array[]>;
+  /** The C2SP entry bundle: entries [256 index, 256 index + width), each after its uint16 size; all committed. */
+  readBundle(index: number, width: number): Promise<Uint8Array>;
   /** The 256 hashes of a full tile. */
   findTile(level: number, index: number): Uint8Array | undefined;
   /** Roots of full tiles, as nodes [first, first + count) of the tile level above them (level ≥ 1). */

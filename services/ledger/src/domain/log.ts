@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { equalBytes } from '@lucid/common/formats/bytes';
 import { type Checkpoint, signCheckpoint } from '@lucid/common/formats/checkpoint';
 import { compactRangeRoot } from '@lucid/common/formats/compact-range';
 import { leafHash } from '@lucid/common/formats/merkle';
 import { sha256 } from '@lucid/common/formats/sha256';
+import { parseEntryBundle } from '@lucid/common/formats/tiles';
 import { CommitLoop } from '@lucid/common/storage/commit-loop';
 import { ledgerError } from '../errors.ts';
 import type { LogKey } from './log-key.ts';
@@ -12,13 +14,41 @@ import type { TileTree } from './tile-tree.ts';
 /** A checkpoint that anybody may have: its signed note and what it says. */
 export type PublishedCheckpoint = Checkpoint & { readonly note: string };
 
+/** Who asks, and the Idempotency-Key. */
+export type AppendKey = { readonly subject: string; readonly text: string };
+
 export type AppendRequest = {
   readonly entries: readonly Uint8Array[];
-  /** Who asks, and the Idempotency-Key. */
-  readonly key?: { readonly subject: string; readonly text: string };
+  /** RFC 6962 leaf hashes of the entries, 32 bytes each, where the caller has them. */
+  readonly leafHashes?: readonly Uint8Array[];
+  readonly key?: AppendKey;
+};
+
+export type PackedAppendRequest = {
+  /** The entries as a C2SP bundle of any length: each after its uint16 big-endian size. Validated by the caller. */
+  readonly bytes: Uint8Array;
+  /** How many entries `bytes` holds. */
+  readonly count: number;
+  readonly key?: AppendKey;
 };
 
 export type Appended = { readonly firstIndex: number; readonly leafHashes: readonly Uint8Array[] };
+
+/** An append that is waited for without a promise. One of the two is called, once, never within the call that began it. */
+export interface AppendWaiter {
+  /**
+   * Durable: the first index and the leaf hashes of the commit; this append's begin at byte `offset` (32 bytes each).
+   * `leafHashes` is only valid during the call.
+   */
+  appended(firstIndex: number, leafHashes: Buffer, offset: number): void;
+  refused(error: unknown): void;
+}
+
+/**
+ * Adds cosignatures to a signed checkpoint and answers the note that may be published. A rejection means "not yet": the
+ * newest durable tree is tried again later, while appends go on.
+ */
+export type Endorse = (note: string, checkpoint: Checkpoint, signal: AbortSignal) => Promise<string>;
 
 /** Counted work, for metrics and tests. */
 export type LogObserver = {
@@ -37,6 +67,7 @@ export type LogParts = {
   /** The last published checkpoint, which the store has been held against. */
   readonly lastPublished: PublishedCheckpoint;
   readonly observer?: LogObserver;
+  readonly endorse?: Endorse;
 };
 
 type Work = {
@@ -65,6 +96,8 @@ export class Log implements AsyncDisposable {
   #published: PublishedCheckpoint;
   #publishing: Promise<void> | undefined;
   #failure: unknown;
+  readonly #listeners = new Set<(checkpoint: PublishedCheckpoint) => void>();
+  readonly #closing = new AbortController();
 
   constructor(parts: LogParts) {
     this.#parts = parts;
@@ -77,6 +110,31 @@ export class Log implements AsyncDisposable {
       groupWeightMax: groupBytesMax,
       weigh: (work) => work.entries.reduce((sum, entry) => sum + entry.length + 64, 0),
     });
+  }
+
+  /** The last part of its origin, such as `lucid`. */
+  get name(): string {
+    return this.key.origin.slice(this.key.origin.lastIndexOf('/') + 1);
+  }
+
+  /** Calls `listener` with every checkpoint from now on, once it may be shown. Answers how to stop. */
+  onPublished(listener: (checkpoint: PublishedCheckpoint) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** What was appended under an Idempotency-Key. Throws IDEMPOTENCY_KEY_INVALID. */
+  findKeyed(subject: string, text: string): { firstIndex: number; count: number } | undefined {
+    const known = this.store.findKeyed(idempotencyKey(subject, text));
+    return known && { firstIndex: known.firstIndex, count: known.count };
+  }
+
+  /** The index of the first durable entry with this leaf hash (32 bytes). */
+  async findByLeafHash(hash: Uint8Array): Promise<number | undefined> {
+    for await (const leafIndex of this.store.findLeafIndexes(hash)) {
+      if (leafIndex < this.treeSize && equalBytes(this.tree.readNode(0, leafIndex), hash)) return leafIndex;
+    }
+    return undefined;
   }
 
   get key(): LogKey {
@@ -119,11 +177,26 @@ export class Log implements AsyncDisposable {
    * again answer the same indexes, for ever. Throws IDEMPOTENCY_KEY_INVALID, IDEMPOTENCY_KEY_REUSED,
    * IDEMPOTENCY_IN_FLIGHT, and what the commit loop refuses with.
    */
-  async append({ entries, key }: AppendRequest): Promise<Appended> {
-    const leafHashes = entries.map(leafHash);
+  async append({ entries, leafHashes = entries.map(leafHash), key }: AppendRequest): Promise<Appended> {
     const work = { entries, leafHashes };
     const firstIndex = key === undefined ? await this.#loop.submit(work) : await this.#appendOnce(work, key);
     return { firstIndex, leafHashes };
+  }
+
+  /** As `append`, of entries that come packed: nothing is made for each of them. */
+  async appendPacked({ bytes, count, key }: PackedAppendRequest): Promise<{ firstIndex: number; count: number }> {
+    const entries = parseEntryBundle(bytes, count);
+    assert.equal(entries.length, count, 'the bundle holds the entries it is said to');
+    const { firstIndex } = await this.append({ entries, ...(key ? { key } : {}) });
+    return { firstIndex, count };
+  }
+
+  /** As `append`, of one entry (0 to 65,535 bytes, free to be reused after the call), without a promise. */
+  appendOne(entry: Uint8Array, waiter: AppendWaiter, key?: AppendKey): void {
+    this.append({ entries: [Uint8Array.from(entry)], ...(key ? { key } : {}) }).then(
+      ({ firstIndex, leafHashes }) => waiter.appended(firstIndex, Buffer.concat(leafHashes), 0),
+      (error: unknown) => waiter.refused(error),
+    );
   }
 
   /**
@@ -216,10 +289,12 @@ export class Log implements AsyncDisposable {
   async #publish(): Promise<void> {
     const checkpoint = this.#durable;
     try {
-      const note = await signCheckpoint(checkpoint, [this.#parts.key.signer]);
+      const signed = await signCheckpoint(checkpoint, [this.#parts.key.signer]);
+      const note = (await this.#parts.endorse?.(signed, checkpoint, this.#closing.signal)) ?? signed;
       await this.#parts.published.write(note);
-      this.#published = { ...checkpoint, note };
+      const published = (this.#published = { ...checkpoint, note });
       this.#parts.observer?.published?.(checkpoint.treeSize);
+      for (const listener of this.#listeners) listener(published);
     } catch (error) {
       this.#fail(error);
     }
@@ -244,6 +319,7 @@ export class Log implements AsyncDisposable {
   /** Finishes what was taken, publishes it, and closes the stores. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#loop[Symbol.asyncDispose]();
+    this.#closing.abort();
     while (this.#publishing) await this.#publishing;
     await this.#parts.published[Symbol.asyncDispose]();
     await this.#parts.store[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@ import { foldNodes, leafHash, rootNodes } from '@lucid/common/formats/merkle';
 import { parseVerifierKey } from '@lucid/common/formats/note';
 import { TILE_WIDTH } from '@lucid/common/formats/tiles';
 import { startError } from '../errors.ts';
-import { Log, type LogObserver, type PublishedCheckpoint } from './log.ts';
+import { type Endorse, Log, type LogObserver, type PublishedCheckpoint } from './log.ts';
 import type { LogKey } from './log-key.ts';
 import type { LogStore, PublishedStore } from './log-store.ts';
 import { rootAt } from './proofs.ts';
@@ -17,6 +17,8 @@ export type OpenLogParts = {
   /** Take a store that has entries though nothing says what was published: an operator's word, once. */
   readonly adoptStore: boolean;
   readonly observer?: LogObserver;
+  /** Adds cosignatures to each checkpoint before it is published. */
+  readonly endorse?: Endorse;
 };
 
 /**
@@ -26,7 +28,7 @@ export type OpenLogParts = {
  * LEDGER_PUBLISHED_MISSING, LEDGER_PUBLISHED_INVALID, LEDGER_PUBLISHED_DAMAGED.
  */
 export async function openLog(parts: OpenLogParts): Promise<Log> {
-  const { key, store, published, observer } = parts;
+  const { key, store, published, observer, endorse } = parts;
   const tree = await restoreTree(store);
   const last = await readPublished(key, published);
   if (last) refuseOtherTree(tree, last);
@@ -37,7 +39,15 @@ export async function openLog(parts: OpenLogParts): Promise<Log> {
     );
   }
   const lastPublished = last?.treeSize === tree.treeSize ? last : await publishTree(key, published, tree);
-  return new Log({ key, store, published, tree, lastPublished, ...(observer ? { observer } : {}) });
+  return new Log({
+    key,
+    store,
+    published,
+    tree,
+    lastPublished,
+    ...(observer ? { observer } : {}),
+    ...(endorse ? { endorse } : {}),
+  });
 }
 
 /** The tree as the store has it: the tail of level 0 from the entries, those above from the roots of full tiles. */

@@ -68,6 +68,10 @@ export class LevelLogStore implements LogStore {
     return entries;
   }
 
+  async readBundle(index: number, width: number): Promise<Uint8Array> {
+    return encodeRecord(await this.readEntries(index * 256, width));
+  }
+
   /** The key of the record that holds an entry: the last one that starts at or before it. */
   async #recordKeyOf(leafIndex: number): Promise<Uint8Array> {
     const upTo = { gte: recordPrefix, lte: concatKey(recordPrefix, leafIndex), reverse: true, limit: 1 };
