@@ -23,6 +23,18 @@ export function parseUtf8(bytes: Uint8Array): string {
   }
 }
 
+/** One character per byte, of that value. */
+export function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+/** The bytes of a text that `latin1` gave. */
+export function parseLatin1(text: string): Bytes {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
 /** Lower-case hex without prefix. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';

@@ -1,4 +1,5 @@
 import { parseBase64, toBase64 } from './bytes.ts';
+import { parseDecimal } from './decimal.ts';
 import { malformed } from './malformed.ts';
 import { type NoteSigner, type NoteVerifier, openNote, parseNote, signNote, type VerifiedSignature } from './note.ts';
 
@@ -22,20 +23,22 @@ export function encodeCheckpoint(checkpoint: Checkpoint): string {
   return text;
 }
 
-/** Parses a decimal of a C2SP format: no sign, no leading zero, at most 2^53 - 1; else undefined. */
-export function parseDecimal(text: string): number | undefined {
-  const value = /^(0|[1-9][0-9]{0,15})$/u.test(text) ? Number(text) : Number.NaN;
-  return Number.isSafeInteger(value) ? value : undefined;
-}
-
 /** Parses the text of a checkpoint's note; `CHECKPOINT_MALFORMED` on anything else, extension lines included. */
 export function parseCheckpointText(text: string): Checkpoint {
-  const [origin = '', size = '', root = '', end, ...more] = text.split('\n');
+  const { extensionLines, ...checkpoint } = parseExtendedCheckpointText(text);
+  if (extensionLines.length > 0) throw malformed('CHECKPOINT_MALFORMED', 'a checkpoint of Lucid has three lines');
+  return checkpoint;
+}
+
+/** As `parseCheckpointText`, of any log's: extension lines are opaque, and not empty. `CHECKPOINT_MALFORMED`. */
+export function parseExtendedCheckpointText(text: string): Checkpoint & { readonly extensionLines: readonly string[] } {
+  const [origin = '', size = '', root = '', ...more] = text.split('\n');
+  const extensionLines = more.slice(0, -1);
   const treeSize = parseDecimal(size);
-  if (origin === '' || treeSize === undefined || end !== '' || more.length > 0) {
+  if (origin === '' || treeSize === undefined || more.at(-1) !== '' || extensionLines.includes('')) {
     throw malformed('CHECKPOINT_MALFORMED', 'a checkpoint is an origin, a size and a root, a line each');
   }
-  return { origin, treeSize, rootHash: parseRoot(root) };
+  return { origin, treeSize, rootHash: parseRoot(root), extensionLines };
 }
 
 function parseRoot(root: string): Uint8Array {
@@ -57,16 +60,19 @@ export function signCheckpoint(checkpoint: Checkpoint, signers: readonly NoteSig
 }
 
 /**
- * Opens a checkpoint signed by the log itself: one of `verifiers` whose name is the origin must have
- * signed (`CHECKPOINT_UNTRUSTED`); cosignatures by the others are checked too. Errors of `openNote` pass.
+ * Opens a checkpoint signed by the log itself: one of `logs` whose name is the origin must have signed
+ * (`CHECKPOINT_UNTRUSTED`). Cosignatures by `witnesses` are checked too; lines by others are counted, and worth
+ * nothing. Errors of `openNote` pass.
  */
 export async function openCheckpoint(
   note: Uint8Array | string,
-  verifiers: readonly NoteVerifier[],
+  logs: readonly NoteVerifier[],
+  witnesses: readonly NoteVerifier[] = [],
 ): Promise<OpenedCheckpoint> {
-  const opened = await openNote(note, verifiers);
+  const opened = await openNote(note, [...logs, ...witnesses]);
   const checkpoint = parseCheckpointText(opened.text);
-  const byLog = opened.verified.some(({ verifier }) => verifier.type === 0x01 && verifier.name === checkpoint.origin);
+  const signed = opened.verified.filter(({ verifier }) => logs.includes(verifier) && verifier.type !== 0x04);
+  const byLog = signed.some(({ verifier }) => verifier.name === checkpoint.origin);
   if (!byLog) throw malformed('CHECKPOINT_UNTRUSTED', `${checkpoint.origin} has not signed with a known key`);
   return { ...checkpoint, verified: opened.verified, unknownCount: opened.unknown.length };
 }

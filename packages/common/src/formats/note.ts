@@ -1,12 +1,13 @@
 import { concatBytes, equalBytes, parseBase64, parseHex, parseUtf8, toBase64, toHex, utf8 } from './bytes.ts';
+import { cosignedMessage, encodeCosignature, verifyCosignature } from './cosignature.ts';
 import { isEd25519Signature, openEd25519Signer } from './ed25519.ts';
 import { malformed } from './malformed.ts';
 import { sha256 } from './sha256.ts';
 
-/** C2SP signed notes: https://c2sp.org/signed-note, and the Ed25519 cosignatures of https://c2sp.org/tlog-cosignature. */
+/** C2SP signed notes: https://c2sp.org/signed-note, cosigned as https://c2sp.org/tlog-cosignature says. */
 
-/** 0x01 signs the text; 0x04 signs the text under a time stamp (a cosignature). */
-export type NoteKeyType = 0x01 | 0x04;
+/** 0x01 signs the text with Ed25519; 0x04 and 0x06 cosign a checkpoint under a time, with Ed25519 and ML-DSA-44. */
+export type NoteKeyType = 0x01 | 0x04 | 0x06;
 
 export interface NoteVerifier {
   readonly name: string;
@@ -54,13 +55,18 @@ const NOTE_SIZE_MAX = 1 << 20;
 const SIGNATURES_MAX = 100;
 const DASH = '\u2014 ';
 const PRIVATE_PREFIX = 'PRIVATE+KEY+';
+const KEY_SIZES: ReadonlyMap<number, number> = new Map([
+  [0x01, 32],
+  [0x04, 32],
+  [0x06, 1312],
+]);
 
 function malformedNote(detail: string): Error {
   return malformed('NOTE_MALFORMED', detail);
 }
 
 function isKeyName(name: string): boolean {
-  return name !== '' && !/[\s\p{Cc}+]/u.test(name) && name.isWellFormed();
+  return name !== '' && !/[\p{White_Space}+]/u.test(name) && isText(name);
 }
 
 /** The first four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ public key), in hex. */
@@ -77,7 +83,8 @@ export function encodeVerifierKey(name: string, publicKey: Uint8Array, type: Not
 /** Parses a vkey; `NOTE_KEY_MALFORMED` on any other spelling, key type or key id than its own. */
 export function parseVerifierKey(vkey: string): NoteVerifier {
   const { name, keyId, type, key } = splitKey(vkey);
-  if (type !== 0x01 && type !== 0x04) throw malformed('NOTE_KEY_MALFORMED', 'the key is of no type known here');
+  if (type !== 0x01 && type !== 0x04 && type !== 0x06)
+    throw malformed('NOTE_KEY_MALFORMED', 'the key is of no type known here');
   if (noteKeyId(name, type, key) !== keyId) throw malformed('NOTE_KEY_MALFORMED', 'the key id is not the key\u2019s');
   return { name, keyId, type, publicKey: key };
 }
@@ -92,12 +99,12 @@ function splitKey(text: string): { name: string; keyId: string; type: number; ke
 
 function parseKeyMaterial(encoded: string): Uint8Array {
   try {
-    return parseBase64(encoded, 33);
+    const bytes = parseBase64(encoded);
+    if (bytes.length - 1 === (KEY_SIZES.get(bytes[0] ?? 0) ?? 32)) return bytes;
   } catch (cause) {
-    throw malformed('NOTE_KEY_MALFORMED', 'the key is not base 64 of a type byte and 32 bytes', {
-      cause: String(cause),
-    });
+    throw malformed('NOTE_KEY_MALFORMED', 'the key is not base 64', { cause: String(cause) });
   }
+  throw malformed('NOTE_KEY_MALFORMED', 'the key is not a type byte and a key of that type');
 }
 
 /** The secret form Go's sumdb writes: `PRIVATE+KEY+<name>+<key id>+<base64(0x01 ‖ seed)>`. */
@@ -124,24 +131,35 @@ export async function createNoteSigner(name: string, seed: Uint8Array): Promise<
   return { name, keyId: noteKeyId(name, 0x01, publicKey), sign: (text) => sign(utf8(text)) };
 }
 
-/** Cosigns notes: the signature covers the POSIX time `clock` gives, in seconds. */
+/** Cosigns checkpoints with Ed25519: the signature covers the POSIX time `clock` gives, in seconds. */
 export async function createCosigner(name: string, seed: Uint8Array, clock: () => number): Promise<NoteSigner> {
-  if (!isKeyName(name)) throw malformed('NOTE_KEY_MALFORMED', 'a key name has no spaces and no plus');
   const { publicKey, sign } = await openEd25519Signer(seed);
-  return {
-    name,
-    keyId: noteKeyId(name, 0x04, publicKey),
-    sign: async (text) => {
-      const timestampSec = clock();
-      const time = new Uint8Array(8);
-      new DataView(time.buffer).setBigUint64(0, BigInt(timestampSec));
-      return concatBytes(time, await sign(cosignedMessage(text, timestampSec)));
-    },
-  };
+  return createKeyCosigner({ name, type: 0x04, publicKey, sign }, clock);
 }
 
-function cosignedMessage(text: string, timestampSec: number): Uint8Array {
-  return utf8(`cosignature/v1\ntime ${timestampSec}\n${text}`);
+/** A key that signs bytes, wherever it is kept. */
+export interface CosigningKey {
+  readonly name: string;
+  readonly type: 0x04 | 0x06;
+  readonly publicKey: Uint8Array;
+  /** 64 bytes of Ed25519, or 2420 of ML-DSA-44. */
+  sign(message: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Cosigns checkpoints with a key of either type. `sign` throws `COSIGNATURE_MALFORMED` on a text that is none. */
+export function createKeyCosigner(key: CosigningKey, clock: () => number): NoteSigner {
+  const { name, type } = key;
+  if (!isKeyName(name)) throw malformed('NOTE_KEY_MALFORMED', 'a key name has no spaces and no plus');
+  return {
+    name,
+    keyId: noteKeyId(name, type, key.publicKey),
+    sign: async (text) => {
+      const timestampSec = clock();
+      const message = cosignedMessage(key, text, timestampSec);
+      if (message === undefined) throw malformed('COSIGNATURE_MALFORMED', 'the text is no checkpoint');
+      return encodeCosignature({ timestampSec, signature: await key.sign(message) });
+    },
+  };
 }
 
 /** One signature line, newline included. */
@@ -160,12 +178,13 @@ export async function signNote(text: string, signers: readonly NoteSigner[]): Pr
 }
 
 function isNoteText(text: string): boolean {
-  if (!text.endsWith('\n') || !text.isWellFormed()) return false;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code < 0x20 && code !== 0x0a) return false;
-  }
-  return true;
+  return text.endsWith('\n') && isText(text.replaceAll('\n', ''));
+}
+
+/** No control characters below U+0020, no halves of surrogate pairs. */
+function isText(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) < 0x20) return false;
+  return text.isWellFormed();
 }
 
 /** Takes a note apart without checking signatures; `NOTE_MALFORMED` on any deviation from the format. */
@@ -183,8 +202,9 @@ export function parseNote(note: Uint8Array | string): Note {
   return { text: content.slice(0, split + 1), signatures: lines.map(parseSignatureLine) };
 }
 
-function parseSignatureLine(line: string): NoteSignature {
-  const match = /^\u2014 (\S+) ([A-Za-z0-9+/=]+)$/u.exec(line);
+/** Parses one signature line, without its newline; `NOTE_MALFORMED`. */
+export function parseSignatureLine(line: string): NoteSignature {
+  const match = /^\u2014 ([^ ]+) ([A-Za-z0-9+/=]+)$/u.exec(line);
   const [, name = '', encoded = ''] = match ?? [];
   if (match === null || !isKeyName(name)) throw malformedNote('a signature line is malformed');
   const bytes = parseSignatureBytes(encoded);
@@ -220,22 +240,14 @@ export async function openNote(note: Uint8Array | string, verifiers: readonly No
 }
 
 async function verifyLine(text: string, line: NoteSignature, verifier: NoteVerifier): Promise<VerifiedSignature> {
-  const cosigned = verifier.type === 0x04;
-  const timestampSec = cosigned ? readTimestamp(line.signature) : undefined;
-  const message = timestampSec === undefined ? utf8(text) : cosignedMessage(text, timestampSec);
-  const signature = cosigned ? line.signature.subarray(8) : line.signature;
-  if (!(await isEd25519Signature(verifier.publicKey, signature, message))) {
-    throw malformed('NOTE_SIGNATURE_INVALID', `the signature by ${line.name} is wrong`, { name: line.name });
+  const { name, type, publicKey } = verifier;
+  if (type === 0x01) {
+    if (await isEd25519Signature(publicKey, line.signature, utf8(text))) return { verifier, timestampSec: undefined };
+  } else {
+    const timestampSec = await verifyCosignature({ name, type, publicKey }, text, line.signature);
+    if (timestampSec !== undefined) return { verifier, timestampSec };
   }
-  return { verifier, timestampSec };
-}
-
-function readTimestamp(signature: Uint8Array): number {
-  if (signature.length !== 72) throw malformed('NOTE_SIGNATURE_INVALID', 'a cosignature is 72 bytes');
-  const seconds = new DataView(signature.buffer, signature.byteOffset, 8).getBigUint64(0);
-  if (seconds > BigInt(Number.MAX_SAFE_INTEGER))
-    throw malformed('NOTE_SIGNATURE_INVALID', 'a time stamp is out of range');
-  return Number(seconds);
+  throw malformed('NOTE_SIGNATURE_INVALID', `the signature by ${line.name} is wrong`, { name: line.name });
 }
 
 /** True when both vkeys wrap one public key, whatever their names. */

@@ -21,8 +21,8 @@ import {
 } from './shape.ts';
 
 /**
- * The proof bundle: one canonical JSON document that proves a sealed session to anybody, offline. Every byte
- * of it takes part in the verification; nothing is there for information only.
+ * The proof bundle: one canonical JSON document that proves a sealed session to anybody, offline. Every byte of it
+ * takes part in the verification, but for a receipt's signature lines by keys that the verifier's policy does not list.
  */
 export const PROOF_BUNDLE_MEDIA_TYPE = 'application/vnd.lucid.proof+json';
 export const PROOF_BUNDLE_SIZE_MAX = 16 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { concatBytes } from './bytes.ts';
-import { parseDecimal } from './checkpoint.ts';
+import { parseDecimal } from './decimal.ts';
 import { malformed } from './malformed.ts';
 
 /** Tiles and entry bundles of https://c2sp.org/tlog-tiles: 256 hashes of one level, or the 256 entries under them. */

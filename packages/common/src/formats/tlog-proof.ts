@@ -1,5 +1,6 @@
 import { parseBase64, parseUtf8, toBase64 } from './bytes.ts';
-import { type OpenedCheckpoint, openCheckpoint, parseDecimal } from './checkpoint.ts';
+import { type OpenedCheckpoint, openCheckpoint } from './checkpoint.ts';
+import { parseDecimal } from './decimal.ts';
 import { malformed } from './malformed.ts';
 import { verifyInclusion } from './merkle.ts';
 import type { NoteVerifier } from './note.ts';

@@ -1,0 +1,1 @@
+export { isMlDsa44Signature } from '#ml-dsa';
