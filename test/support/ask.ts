@@ -54,8 +54,11 @@ export async function ask(baseUrl: string, target: Target, parts: RequestParts, 
     body: parts.body ?? null,
     redirect: 'error',
   });
-  const text = await response.text();
   const contentType = response.headers.get('content-type') ?? '';
+  // A stream of events has no end to wait for.
+  const isEndless = contentType.startsWith('text/event-stream');
+  if (isEndless) await response.body?.cancel();
+  const text = isEndless ? '' : await response.text();
   const body: unknown = contentType.includes('json') && text !== '' ? JSON.parse(text) : text;
   const code =
     contentType.startsWith('application/problem+json') && typeof body === 'object'

@@ -71,7 +71,12 @@ export async function openTestLedger(options: TestLedgerOptions = {}): Promise<T
   });
   await host.start();
   const logger = pino({ level: 'silent' });
-  const app = await buildApp({ host, logger, verifyToken: identity.verifier('ledger'), checkResponses: true });
+  const app = await buildApp({
+    hosts: new Map([['lucid', host]]),
+    logger,
+    verifyToken: identity.verifier('ledger'),
+    checkResponses: true,
+  });
   await app.ready();
   const token = await identity.serviceToken('sessions', 'ledger');
   return {

@@ -10,6 +10,12 @@ import { openTestLedger, type TestLedger } from '../../../test/support/ledger.ts
 
 type Appended = { leafIndex: number; leafHash: string; treeSize?: number; receipt?: string };
 
+type AppendedBatch = {
+  firstIndex: number;
+  count: number;
+  receipt?: { treeSize: number; checkpoint: string; proofs: string[][] };
+};
+
 let ledger: TestLedger;
 beforeAll(async () => {
   ledger = await openTestLedger();
@@ -58,14 +64,19 @@ describe('appending', () => {
     await verifyTlogProof(parseTlogProof(again.payload), leafHash(Buffer.from('with receipt')), verifiers);
   });
 
-  test('a batch takes neighbouring indexes, with receipts', async () => {
+  test('a batch takes neighbouring indexes; its receipt has the checkpoint once and a path of each', async () => {
     const response = await post('/entries:batch?receipt=1', { entries: ['x', 'y', 'z'].map(base64) });
     expect(response.statusCode).toBe(201);
-    const { items } = response.json<{ items: Appended[] }>();
-    const first = items[0]?.leafIndex ?? -1;
-    expect(items.map((item) => item.leafIndex)).toEqual([first, first + 1, first + 2]);
-    expect(items.map((item) => item.leafHash)).toEqual(['x', 'y', 'z'].map(hash));
-    for (const item of items) expect(parseTlogProof(item.receipt ?? '').leafIndex).toBe(item.leafIndex);
+    const { firstIndex, count, receipt } = response.json<AppendedBatch>();
+    expect(count).toBe(3);
+    const verifiers = [parseVerifierKey(ledger.key.verifierKey)];
+    for (const [offset, text] of ['x', 'y', 'z'].entries()) {
+      // Put together as the operation's description says.
+      const lines = [`index ${firstIndex + offset}`, ...(receipt?.proofs[offset] ?? [])];
+      const file = ['c2sp.org/tlog-proof@v1', ...lines, '', receipt?.checkpoint].join('\n');
+      const checkpoint = await verifyTlogProof(parseTlogProof(file), leafHash(Buffer.from(text)), verifiers);
+      expect(checkpoint.treeSize).toBe(receipt?.treeSize);
+    }
   });
 
   test('the same Idempotency-Key answers the same index; other bytes under it are refused', async () => {

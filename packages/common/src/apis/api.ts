@@ -19,6 +19,8 @@ export type ErrorCatalogue = Readonly<Record<string, ErrorEntry>>;
 export interface RawBody {
   readonly contentTypes: readonly string[];
   readonly mode: 'buffer' | 'stream';
+  /** Bytes of every content type, or of none, are taken as well. */
+  readonly anyType?: true;
 }
 
 /** What a client may send as a raw body. */

@@ -1,5 +1,4 @@
 import { leafHash } from '@lucid/common/formats/merkle';
-import { parseEntryBundle } from '@lucid/common/formats/tiles';
 import type { Identity } from '@lucid/common/http/identity';
 import { requireEntry, requireWriter } from './entries.ts';
 import type { AppendRequest, Log, PublishedCheckpoint } from './log.ts';
@@ -37,9 +36,7 @@ export async function appendEntries(
   appender: Appender,
 ): Promise<{ firstIndex: number; count: number }> {
   requireWriterOfAll(packed, appender.identity);
-  const entries = parseEntryBundle(packed.bytes, packed.count);
-  const { firstIndex } = await log.append({ entries, ...keyOf(appender) });
-  return { firstIndex, count: packed.count };
+  return await log.appendPacked({ ...packed, ...keyOf(appender) });
 }
 
 /** A checkpoint over `treeSize` durable entries; undefined when none is published within the time. */

@@ -1,5 +1,4 @@
 import { ledgerEntryBytesMax } from '@lucid/common/apis/ledger-schemas';
-import { equalBytes } from '@lucid/common/formats/bytes';
 import type { Identity } from '@lucid/common/http/identity';
 import { ledgerError } from '../errors.ts';
 import type { Log } from './log.ts';
@@ -41,10 +40,9 @@ export async function getEntry(log: Log, leafIndex: number): Promise<{ leafIndex
 }
 
 /** Where the first entry with this leaf hash is. Throws LEDGER_ENTRY_NOT_FOUND. */
-export async function findLeafIndex(log: Log, leafHash: Uint8Array): Promise<number> {
-  for await (const leafIndex of log.store.findLeafIndexes(leafHash)) {
-    if (leafIndex < log.treeSize && equalBytes(log.tree.readNode(0, leafIndex), leafHash)) return leafIndex;
-  }
+export async function getLeafIndex(log: Log, leafHash: Uint8Array): Promise<number> {
+  const leafIndex = await log.findByLeafHash(leafHash);
+  if (leafIndex !== undefined) return leafIndex;
   throw entryNotFound('The log knows no entry with this leaf hash');
 }
 

@@ -1,104 +1,81 @@
-import { ledgerApi } from '@lucid/common/apis/ledger';
-import { parseBase64, parseHex } from '@lucid/common/formats/bytes';
-import { leafHash } from '@lucid/common/formats/merkle';
-import type { Identity } from '@lucid/common/http/identity';
-import { implement } from '@lucid/common/http/implement';
+import { packedEntriesType } from '@lucid/common/apis/ledger-schemas';
+import { parseHex } from '@lucid/common/formats/bytes';
 import { cursorCodec } from '@lucid/common/storage/cursor';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { entryNotFound, getEntry, getEntryByHash, requireEntry, requireWriter } from '../domain/entries.ts';
-import type { AppendRequest, Log } from '../domain/log.ts';
-import type { LogHost } from '../domain/log-host.ts';
+import type { FastifyInstance } from 'fastify';
+import { checkpointWithin } from '../domain/appending.ts';
+import { entryNotFound, getEntry, getLeafIndex } from '../domain/entries.ts';
+import type { Log } from '../domain/log.ts';
 import { encodeReceipt } from '../domain/proofs.ts';
 import { ledgerError } from '../errors.ts';
+import { entryView } from './entry-view.ts';
+import { implementForLogs, type ServedLogs } from './served-logs.ts';
 
 const cursors = cursorCodec('ledger.entries@1', ['integer']);
 /** An entry at an index never changes. */
 const immutable = 'public, max-age=31536000, immutable';
+const rangeDefault = 256;
 
-/** Appending, and reading entries and their receipts. */
-export async function entryRoutes(app: FastifyInstance, { host }: { host: LogHost }): Promise<void> {
-  await implement(app, ledgerApi, {
-    appendEntry: async ({ body, query, identity, request }) => {
-      const entry = requireEntry(
-        Buffer.isBuffer(body) ? body : parseEntry((body as { entry?: string })?.entry ?? '', ''),
-      );
-      const [appended] = await append(host.log, [entry], query.receipt === 1, identity, request);
-      return appended as Appended;
-    },
-    appendEntries: async ({ body, query, identity, request }) => {
-      const entries = body.entries.map((text, index) => requireEntry(parseEntry(text, `/${index}`)));
-      return { items: await append(host.log, entries, query.receipt === 1, identity, request) };
-    },
-    listEntries: async ({ query }) => {
-      const { log } = host;
+/** Reading entries by index, leaf hash and key, in ranges, and their receipts. */
+export async function entryRoutes(app: FastifyInstance, { logs }: { logs: ServedLogs }): Promise<void> {
+  await implementForLogs(app, logs, {
+    listEntries: async ({ query }, { host: { log } }) => {
       const from = query.cursor === undefined ? (query.from ?? 0) : cursors.decode(query.cursor)[0];
-      const count = Math.max(0, Math.min(query.limit ?? 50, log.treeSize - from));
+      const count = countFrom(log, from, query.limit ?? 50);
       const entries = await log.store.readEntries(from, count);
-      const items = entries.map((entry, offset) => view(from + offset, entry));
+      const items = entries.map((entry, offset) => entryView(from + offset, entry));
       if (from + count >= log.treeSize) return { items };
       return { items, next: cursors.encode([from + count]) };
     },
-    getEntry: async ({ params, reply }) => {
+    readEntries: async ({ query: { from, limit = rangeDefault }, reply }, { host: { log } }) => {
+      const count = countFrom(log, from, limit);
+      const bytes = packEntries(await log.store.readEntries(from, count));
+      // A range that the log does not fill yet will be longer tomorrow.
+      reply.type(packedEntriesType).header('cache-control', count === limit ? immutable : 'no-cache');
+      return reply.send(bytes);
+    },
+    getEntry: async ({ params, reply }, { host }) => {
       const { leafIndex, entry } = await getEntry(host.log, params.leafIndex);
       reply.header('cache-control', immutable);
-      return view(leafIndex, entry);
+      return entryView(leafIndex, entry);
     },
-    findEntryByHash: async ({ params }) => {
-      const { leafIndex, entry } = await getEntryByHash(host.log, parseHex(params.leafHash, 32));
-      return view(leafIndex, entry);
-    },
-    getReceipt: async ({ params: { leafIndex }, reply }) => {
+    findEntryByHash: async ({ params }, { host }) => {
       const { log } = host;
+      const { leafIndex, entry } = await getEntry(log, await getLeafIndex(log, parseHex(params.leafHash, 32)));
+      return entryView(leafIndex, entry);
+    },
+    findEntriesByKey: ({ query, identity, reply }, { host }) => {
+      const found = host.log.findKeyed(identity.subject, query.key);
+      if (!found) throw ledgerError('LEDGER_KEY_NOT_FOUND', 'You appended nothing under this Idempotency-Key');
+      reply.header('cache-control', 'private, no-cache');
+      return { firstIndex: found.firstIndex, count: found.count };
+    },
+    getReceipt: async ({ params: { leafIndex }, reply }, { host: { log } }) => {
       if (leafIndex >= log.treeSize) throw entryNotFound(`The log has ${log.treeSize} entries, none at ${leafIndex}`);
-      const checkpoint = await log.publishedFor(leafIndex + 1);
+      const checkpoint = await checkpointWithin(log, leafIndex + 1);
+      if (!checkpoint) {
+        throw ledgerError('LEDGER_RECEIPT_PENDING', `The checkpoint over entry ${leafIndex} is not published yet`, {
+          retryAfterSec: 5,
+        });
+      }
       reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache');
       return reply.send(encodeReceipt(log.tree, leafIndex, checkpoint));
     },
   });
 }
 
-type Appended = { leafIndex: number; leafHash: string; treeSize?: number; receipt?: string };
-
-async function append(
-  log: Log,
-  entries: readonly Uint8Array[],
-  withReceipt: boolean,
-  identity: Identity,
-  request: FastifyRequest,
-): Promise<Appended[]> {
-  for (const entry of entries) requireWriter(entry, identity);
-  const { firstIndex, leafHashes } = await log.append({ entries, ...keyOf(identity.subject, request) });
-  const appended = leafHashes.map((hash, offset) => ({ leafIndex: firstIndex + offset, leafHash: hexOf(hash) }));
-  if (!withReceipt) return appended;
-  const checkpoint = await log.publishedFor(firstIndex + entries.length);
-  return appended.map((item) => ({
-    ...item,
-    treeSize: checkpoint.treeSize,
-    receipt: encodeReceipt(log.tree, item.leafIndex, checkpoint),
-  }));
+/** How many of `limit` entries from `from` on the log has. */
+function countFrom(log: Log, from: number, limit: number): number {
+  return Math.max(0, Math.min(limit, log.treeSize - from));
 }
 
-function keyOf(subject: string, request: FastifyRequest): Pick<AppendRequest, 'key'> {
-  const text = request.headers['idempotency-key'];
-  return typeof text === 'string' ? { key: { subject, text } } : {};
-}
-
-function parseEntry(text: string, pointer: string): Uint8Array {
-  try {
-    return parseBase64(text);
-  } catch (cause) {
-    throw ledgerError('REQUEST_INVALID', 'An entry is not canonical base64', {
-      cause,
-      errors: [{ pointer: pointer === '' ? '/entry' : `/entries${pointer}`, detail: 'must be base64 with padding' }],
-    });
+/** Each entry after its size as uint16, in one allocation. */
+function packEntries(entries: readonly Uint8Array[]): Buffer {
+  const bytes = Buffer.allocUnsafe(entries.reduce((size, entry) => size + 2 + entry.length, 0));
+  let offset = 0;
+  for (const entry of entries) {
+    offset = bytes.writeUInt16BE(entry.length, offset);
+    bytes.set(entry, offset);
+    offset += entry.length;
   }
-}
-
-/** As `toHex`, at the engine's speed. */
-function hexOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
-}
-
-function view(leafIndex: number, entry: Uint8Array) {
-  return { leafIndex, leafHash: hexOf(leafHash(entry)), entry: Buffer.from(entry).toString('base64') };
+  return bytes;
 }

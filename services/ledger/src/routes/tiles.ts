@@ -1,26 +1,48 @@
-import { ledgerApi } from '@lucid/common/apis/ledger';
 import { encodeEntryBundle, parseTilePath, TILE_WIDTH, type TileId, tileWidth } from '@lucid/common/formats/tiles';
-import { implement } from '@lucid/common/http/implement';
+import { etagOf, isNotModified } from '@lucid/common/http/conditional';
 import type { FastifyInstance } from 'fastify';
-import type { Log } from '../domain/log.ts';
-import type { LogHost } from '../domain/log-host.ts';
+import type { Log, PublishedCheckpoint } from '../domain/log.ts';
 import { ledgerError } from '../errors.ts';
+import { acceptsGzip } from './bundle-cache.ts';
+import { implementForLogs, type ServedLog, type ServedLogs } from './served-logs.ts';
 
-/** The static face of the log: checkpoint, tiles and entry bundles (c2sp.org/tlog-tiles). */
-export async function tileRoutes(app: FastifyInstance, { host }: { host: LogHost }): Promise<void> {
-  await implement(app, ledgerApi, {
-    getCheckpoint: ({ reply }) => {
-      reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache');
-      return reply.send(host.log.published.note);
+const immutable = 'public, max-age=31536000, immutable';
+const octets = 'application/octet-stream';
+
+/** The tag of a checkpoint is made once, however often it is asked for. */
+const checkpointTags = new WeakMap<PublishedCheckpoint, string>();
+
+/** The static face of a log: checkpoint, tiles and entry bundles (c2sp.org/tlog-tiles). */
+export async function tileRoutes(app: FastifyInstance, { logs }: { logs: ServedLogs }): Promise<void> {
+  await implementForLogs(app, logs, {
+    getCheckpoint: ({ headers, reply }, { host }) => {
+      const { published } = host.log;
+      const etag = tagOf(published);
+      reply.headers({ 'cache-control': 'no-cache', etag });
+      if (isNotModified(headers['if-none-match'], etag)) return reply.code(304).send();
+      return reply.type('text/plain; charset=utf-8').send(published.note);
     },
-    getTile: async ({ params, reply }) => {
-      const { log } = host;
-      const tile = requireTile(log, `tile/${params['*']}`);
-      const bytes = await readTile(log, tile);
-      reply.type('application/octet-stream').header('cache-control', 'public, max-age=31536000, immutable');
-      return reply.send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    getTile: async ({ params, request, reply }, served) => {
+      const { log } = served.host;
+      const path = `tile/${params['*']}`;
+      const tile = requireTile(log, path);
+      reply.headers({ 'content-type': octets, 'cache-control': immutable });
+      if (tile.level !== 'entries') return reply.send(toBuffer(log.tree.readTile(tile.level, tile.index, tile.width)));
+      const { bytes, encoding } = await readBundle(served, path, tile, acceptsGzip(request.headers['accept-encoding']));
+      // Two answers of one address: a cache must keep them apart.
+      reply.header('vary', 'Accept-Encoding');
+      if (encoding === 'gzip') reply.header('content-encoding', encoding);
+      return reply.send(bytes);
     },
   });
+}
+
+function tagOf(checkpoint: PublishedCheckpoint): string {
+  const known = checkpointTags.get(checkpoint);
+  if (known !== undefined) return known;
+  const etag = etagOf(checkpoint.note);
+  checkpointTags.set(checkpoint, etag);
+  return etag;
 }
 
 /** A tile of the published tree; an older, narrower one of a tile that has grown is still given. */
@@ -38,7 +60,13 @@ function parseOrUndefined(path: string): TileId | undefined {
   }
 }
 
-async function readTile(log: Log, tile: TileId): Promise<Uint8Array> {
-  if (tile.level !== 'entries') return log.tree.readTile(tile.level, tile.index, tile.width);
-  return encodeEntryBundle(await log.store.readEntries(tile.index * TILE_WIDTH, tile.width));
+async function readBundle({ host, bundles }: ServedLog, path: string, { index, width }: TileId, takesGzip: boolean) {
+  const { store } = host.log;
+  return await bundles.get(path, takesGzip, async () =>
+    toBuffer(encodeEntryBundle(await store.readEntries(index * TILE_WIDTH, width))),
+  );
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -1,0 +1,81 @@
+import { ledgerApi } from '@lucid/common/apis/ledger';
+import type { LogOperations } from '@lucid/common/apis/ledger-log';
+import { defaultLogName } from '@lucid/common/apis/ledger-schemas';
+import { type Handler, type HandlerInput, implement } from '@lucid/common/http/implement';
+import type { FastifyInstance } from 'fastify';
+import type { LogHost } from '../domain/log-host.ts';
+import { ledgerError } from '../errors.ts';
+import { BundleCache } from './bundle-cache.ts';
+
+/** A log and what its routes keep beside it. */
+export type ServedLog = {
+  readonly name: string;
+  readonly host: LogHost;
+  readonly bundles: BundleCache;
+  /** Whether all of it is being read anew. */
+  isVerifying: boolean;
+};
+
+/** The logs of this ledger by name; the default one always is among them. */
+export class ServedLogs {
+  readonly #logs: ReadonlyMap<string, ServedLog>;
+  readonly default: ServedLog;
+
+  constructor(hosts: ReadonlyMap<string, LogHost>, bundleCacheBytes: number) {
+    const bytesMax = Math.floor(bundleCacheBytes / Math.max(1, hosts.size));
+    const serve = (name: string, host: LogHost): ServedLog => ({
+      name,
+      host,
+      bundles: new BundleCache(bytesMax),
+      isVerifying: false,
+    });
+    this.#logs = new Map([...hosts].map(([name, host]) => [name, serve(name, host)]));
+    this.default = this.get(defaultLogName);
+  }
+
+  get all(): readonly ServedLog[] {
+    return [...this.#logs.values()];
+  }
+
+  /** Throws LEDGER_LOG_NOT_FOUND. */
+  get(name: string): ServedLog {
+    const log = this.#logs.get(name);
+    if (log) return log;
+    throw ledgerError(
+      'LEDGER_LOG_NOT_FOUND',
+      `There is no log "${name}"; there are ${[...this.#logs.keys()].join(', ')}`,
+    );
+  }
+}
+
+/** A handler that is told which log it is asked of. */
+export type LogHandler<K extends keyof LogOperations> = (
+  input: HandlerInput<LogOperations[K]>,
+  log: ServedLog,
+) => ReturnType<Handler<LogOperations[K]>>;
+
+export type LogHandlers<K extends keyof LogOperations> = { readonly [I in K]: LogHandler<I> };
+
+type AnyInput = HandlerInput<(typeof ledgerApi.operations)['getEntryInLog']>;
+type AnyHandlers = Readonly<Record<string, (input: AnyInput) => unknown>>;
+
+/** Registers each handler twice: at the root for the default log, and under `/logs/{log}` for any. */
+export async function implementForLogs<K extends keyof LogOperations>(
+  app: FastifyInstance,
+  logs: ServedLogs,
+  handlers: LogHandlers<K>,
+): Promise<void> {
+  const given = Object.entries(handlers) as [string, (input: AnyInput, log: ServedLog) => unknown][];
+  const all: AnyHandlers = Object.fromEntries(
+    given.flatMap(([operationId, handler]) => [
+      [operationId, (input: AnyInput) => handler(input, logs.default)],
+      // What is under /logs/{log} has the parameters of the same operation at the root, and `log`.
+      [`${operationId}InLog`, (input: AnyInput) => handler(input, logs.get(input.params.log))],
+    ]),
+  );
+  await implement(
+    app,
+    ledgerApi,
+    all as unknown as Parameters<typeof implement<typeof ledgerApi.operations, never>>[2],
+  );
+}
