@@ -1,0 +1,90 @@
+import { isAppError } from '@lucid/common/errors';
+import { equalBytes } from '@lucid/common/formats/bytes';
+import type { Checkpoint } from '@lucid/common/formats/checkpoint';
+import {
+  consistencyNodes,
+  emptyRootHash,
+  foldNodes,
+  HASH_SIZE,
+  type NodeId,
+  verifyConsistency,
+} from '@lucid/common/formats/merkle';
+import { TILE_WIDTH, type TileId, tileWidth } from '@lucid/common/formats/tiles';
+import { logError } from './log-errors.ts';
+import { type LogSource, readTileFile } from './log-source.ts';
+import { perfectRoot } from './tile-roots.ts';
+
+const tileHeight = 8;
+
+/**
+ * Proves from the log's tiles, which need not be trusted, that `newer` only appends to `older` (RFC 6962 section 2.1.2):
+ * some forty hashes, whatever the sizes. Throws LOG_FORKED when it does not, LOG_TREE_OLDER when it has fewer entries,
+ * and what the source rejects with.
+ */
+export async function requireConsistent(
+  source: LogSource,
+  older: Checkpoint,
+  newer: Checkpoint,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (newer.treeSize < older.treeSize) {
+    const detail = `It has ${newer.treeSize} entries; ${older.treeSize} were signed before.`;
+    throw logError('LOG_TREE_OLDER', detail, { data: { older: older.treeSize, newer: newer.treeSize } });
+  }
+  const { treeSize: oldSize, rootHash: oldRoot } = older;
+  const { treeSize: newSize, rootHash: newRoot } = newer;
+  if (oldSize === 0) {
+    if (!equalBytes(oldRoot, emptyRootHash())) throw forked(older, newer);
+    return;
+  }
+  const nodes = new NodeReader(source, newSize, signal);
+  const proof = await Promise.all(consistencyNodes(oldSize, newSize).map((path) => nodes.fold(path)));
+  try {
+    verifyConsistency({ oldSize, newSize, oldRoot, newRoot, proof });
+  } catch (error) {
+    throw isAppError(error) ? forked(older, newer, error) : error;
+  }
+}
+
+export function forked(older: Checkpoint, newer: Checkpoint, cause?: unknown): Error {
+  const detail = `The tree of ${newer.treeSize} entries does not contain the tree of ${older.treeSize} that was signed before.`;
+  return logError('LOG_FORKED', detail, { cause, data: { older: older.treeSize, newer: newer.treeSize } });
+}
+
+/** Reads the complete subtrees of a tree from its tiles, each tile once. */
+class NodeReader {
+  readonly #source: LogSource;
+  readonly #treeSize: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #tiles = new Map<string, Promise<Uint8Array>>();
+
+  constructor(source: LogSource, treeSize: number, signal: AbortSignal | undefined) {
+    this.#source = source;
+    this.#treeSize = treeSize;
+    this.#signal = signal;
+  }
+
+  async fold(path: readonly NodeId[]): Promise<Uint8Array> {
+    return foldNodes(await Promise.all(path.map((node) => this.#readNode(node))));
+  }
+
+  async #readNode({ level: treeLevel, index }: NodeId): Promise<Uint8Array> {
+    const level = Math.floor(treeLevel / tileHeight);
+    const span = 2 ** (treeLevel % tileHeight);
+    const first = index * span;
+    const tileIndex = Math.floor(first / TILE_WIDTH);
+    const width = tileWidth(level, tileIndex, this.#treeSize);
+    const hashes = await this.#readTile({ level, index: tileIndex, width });
+    const offset = (first % TILE_WIDTH) * HASH_SIZE;
+    return perfectRoot(hashes.subarray(offset, offset + span * HASH_SIZE));
+  }
+
+  async #readTile(tile: TileId): Promise<Uint8Array> {
+    const name = `${tile.level}/${tile.index}`;
+    const read = this.#tiles.get(name) ?? readTileFile(this.#source, tile, this.#signal);
+    this.#tiles.set(name, read);
+    const hashes = await read;
+    if (hashes.length === tile.width * HASH_SIZE) return hashes;
+    throw logError('LOG_TILE_MISMATCH', `The tile ${name} is not of ${tile.width} hashes.`);
+  }
+}
