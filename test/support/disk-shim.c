@@ -4,6 +4,7 @@
 //   DISK_SHIM_ROOT      only files under this folder are written down
 //   DISK_SHIM_JOURNAL   where; one line an event, fields parted by tabs (test/support/power-cut.ts reads them)
 //   DISK_SHIM_GRAVES    a folder of the same file system: keeps what an overwrite, a rename or an unlink takes away
+//   DISK_SHIM_KILL_AT   the program kills itself once it has written down this many lines
 //   DISK_SHIM_DELAY_MS  added to each fsync and fdatasync, whether there is a journal or not
 //
 //   C ino path           a file got this name        M path        a folder was made
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -35,14 +37,16 @@
 static int journal = -1;
 static const char *root, *graves;
 static size_t root_size;
-static long delay_ms;
-static atomic_long next_id;
+static long delay_ms, kill_at;
+static atomic_long next_id, lines;
 static atomic_char tracked[FD_MAX];
 
 __attribute__((constructor)) static void start(void) {
   const char *path = getenv("DISK_SHIM_JOURNAL");
   const char *delay = getenv("DISK_SHIM_DELAY_MS");
+  const char *kill_line = getenv("DISK_SHIM_KILL_AT");
   delay_ms = delay ? atol(delay) : 0;
+  kill_at = kill_line ? atol(kill_line) : 0;
   root = getenv("DISK_SHIM_ROOT");
   graves = getenv("DISK_SHIM_GRAVES");
   if (!path || !root || !graves) return;
@@ -62,6 +66,7 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...) {
   int size = vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
   if (size < 0 || size >= (int)sizeof line || syscall(SYS_write, journal, line, size) != size) abort();
+  if (atomic_fetch_add(&lines, 1) + 1 == kill_at) kill(getpid(), SIGKILL);
 }
 
 static int is_ours(const char *path) {

@@ -61,11 +61,16 @@ export class PowerCutDisk implements AsyncDisposable {
       if (inode !== undefined) bytes += await this.#cutFile(inode, journal, model === 'mixed' ? random : undefined);
     }
     await this.#rename(names);
+    await this.settle();
+    const lost = [...new Set([...names.keys(), ...now.names.keys()])];
+    return { bytes, names: lost.filter((path) => names.get(path) !== now.names.get(path)).length };
+  }
+
+  /** Takes what is in the folder for durable: after something wrote to it that the shim did not see. */
+  async settle(): Promise<void> {
     await rm(this.#notes, { recursive: true });
     await mkdir(this.#notes);
-    const lost = [...new Set([...names.keys(), ...now.names.keys()])];
     this.#known = await scan(this.#root);
-    return { bytes, names: lost.filter((path) => names.get(path) !== now.names.get(path)).length };
   }
 
   #graveOf(inode: string): string {

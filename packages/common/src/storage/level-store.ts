@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { type BatchOperation, ClassicLevel, type Iterator } from 'classic-level';
 import { AppError } from '../errors.ts';
 import type { Batch, KeyValueReader, KeyValueSnapshot, KeyValueStore, RangeOptions, WriteOptions } from './kv.ts';
+import { LevelFolder } from './level-folder.ts';
 
 export type LevelStoreOptions = {
   /** How much is gathered in memory before a sorted file is written; 64 MiB suits a writer of many small commits. */
@@ -27,7 +27,7 @@ type LevelOperation = BatchOperation<Database, Uint8Array, Uint8Array>;
 export async function openLevelStore(folder: string, options: LevelStoreOptions = {}): Promise<KeyValueStore> {
   try {
     // Before the database exists: constructed, it opens by itself, and would make the folder readable by others.
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const names = await LevelFolder.create(folder, makeDatabase);
     const db: Database = new ClassicLevel(folder, {
       keyEncoding: 'view',
       valueEncoding: 'view',
@@ -37,10 +37,22 @@ export async function openLevelStore(folder: string, options: LevelStoreOptions 
       multithreading: options.sharedByThreads ?? false,
     });
     await db.open();
-    return new LevelStore(db);
+    try {
+      await names.syncOpened();
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
+    return new LevelStore(db, names);
   } catch (error) {
     throw openError(folder, error);
   }
+}
+
+async function makeDatabase(folder: string): Promise<void> {
+  const db = new ClassicLevel(folder);
+  await db.open();
+  await db.close();
 }
 
 /** LevelDB wraps the reason: the code is the cause's. */
@@ -130,9 +142,15 @@ type Waiting = { batch: Batch; sync: boolean; resolve: () => void; reject: (erro
  * first is seen last. What is called meanwhile becomes the next write, as one batch with one sync.
  */
 class LevelStore extends LevelReader implements KeyValueStore {
+  readonly #names: LevelFolder;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #failure: AppError | undefined;
+
+  constructor(db: Database, names: LevelFolder) {
+    super(db);
+    this.#names = names;
+  }
 
   get failure(): Error | undefined {
     return this.#failure;
@@ -165,7 +183,9 @@ class LevelStore extends LevelReader implements KeyValueStore {
     const operations =
       group.length === 1 && first ? first.batch.operations : group.flatMap(({ batch }) => batch.operations);
     // The driver's type asks for a mutable array, which it does not change.
-    await this.db.batch(operations as LevelOperation[], { sync: group.some(({ sync }) => sync) });
+    const sync = group.some((waiting) => waiting.sync);
+    await this.db.batch(operations as LevelOperation[], { sync });
+    if (sync) await this.#names.syncWritten();
     for (const { batch, resolve, reject } of group) {
       try {
         for (const callback of batch.callbacks) callback();

@@ -4,7 +4,8 @@ import { GroupCommit } from '../../src/storage/group-commit.ts';
 import { openLevelStore } from '../../src/storage/level-store.ts';
 import { parseUint64be, uint64be } from '../../src/storage/prefix.ts';
 
-const store = await openLevelStore(process.argv[2] ?? '');
+const [, , folder = '', writeBufferSize = 4 * 1024 * 1024] = process.argv;
+const store = await openLevelStore(folder, { writeBufferSize: Number(writeBufferSize) });
 const commit = new GroupCommit(store);
 const head = Buffer.from('head');
 

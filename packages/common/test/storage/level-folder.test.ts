@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type CutModel, cutModels, PowerCutDisk } from '../../../../test/support/power-cut.ts';
+import { seededRandom } from '../../../../test/support/random.ts';
+import { openLevelStore } from '../../src/storage/level-store.ts';
+import { parseUint64be, uint64be } from '../../src/storage/prefix.ts';
+
+const child = fileURLToPath(new URL('./crash-child.ts', import.meta.url));
+/** The least LevelDB takes: a new log every thousand records or so. */
+const writeBufferSize = 64 * 1024;
+
+let root: string;
+let disk: PowerCutDisk;
+const store = (): string => join(root, 'disk', 'parent', 'store');
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'lucid-level-folder-'));
+  await mkdir(join(root, 'disk'));
+  disk = await PowerCutDisk.create(join(root, 'disk'));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+/** Lets the writer acknowledge `count` records, or as many as it lives to, then kills it; answers the last one, or -1. */
+async function writeAndKill(count: number, more: Readonly<Record<string, string>> = {}): Promise<number> {
+  const args = ['--conditions=source', child, store(), String(writeBufferSize)];
+  const env = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...disk.environment, ...more };
+  const writer = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = new Promise((resolve) => writer.once('exit', resolve));
+  let acknowledged = -1;
+  let left = count;
+  for await (const line of createInterface({ input: writer.stdout })) {
+    acknowledged = Math.max(acknowledged, Number(line));
+    left -= 1;
+    if (left <= 0) writer.kill('SIGKILL');
+  }
+  await exited;
+  return acknowledged;
+}
+
+async function readHead(): Promise<number> {
+  await using opened = await openLevelStore(store());
+  const head = await opened.find(Buffer.from('head'));
+  const count = head ? parseUint64be(head) : 0;
+  for (let index = 0; index < count; index += 1) {
+    expect(parseUint64be(await opened.get(uint64be(index)))).toBe(index);
+  }
+  return count;
+}
+
+describe.each(cutModels)('a disk that loses power and keeps (%s)', (model: CutModel) => {
+  test('loses nothing that was acknowledged, over many logs', async () => {
+    const random = seededRandom(cutModels.indexOf(model));
+    let acknowledged = -1;
+    let lostBytes = 0;
+    for (const count of [1, 900, 2500, 1, 1700]) {
+      acknowledged = Math.max(acknowledged, await writeAndKill(count));
+      lostBytes += (await disk.cut(model, random)).bytes;
+      expect(await readHead()).toBeGreaterThan(acknowledged);
+      await disk.settle();
+    }
+    expect(lostBytes).toBeGreaterThan(0);
+  });
+});
+
+test('leaves a store that opens, wherever in its making the power went', async () => {
+  const random = seededRandom(4);
+  let isMade = false;
+  let at = 0;
+  while (!isMade) {
+    at += 1;
+    isMade = (await writeAndKill(1, { DISK_SHIM_KILL_AT: String(at) })) >= 0;
+    await disk.cut(cutModels[random(cutModels.length)] ?? 'strict', random);
+    expect(await readHead()).toBeGreaterThanOrEqual(isMade ? 1 : 0);
+    await rm(join(root, 'disk', 'parent'), { recursive: true });
+    await disk.settle();
+  }
+  expect(at).toBeGreaterThan(20);
+});
+
+test('a new store is whole, for its owner alone, and without the draft it was made from', async () => {
+  await (await openLevelStore(store())).close();
+  const names = await readdir(store());
+  expect(names).toContain('CURRENT');
+  expect(names.filter((name) => name.startsWith('draft-'))).toEqual([]);
+  expect((await stat(store())).mode & 0o777).toBe(0o700);
+});
