@@ -26,6 +26,9 @@ const ownerships: Readonly<Record<string, readonly Ownership[]>> = {
   ],
   'blockchain-api': [{ param: 'sessionId', shared: 'anchors are public on the chain' }],
   governance: [{ param: 'proposalId', shared: 'votes are public on the chain; a signature is what changes them' }],
+  ledger: [
+    { param: 'log', shared: 'logs are public, and who may append to them is a role; keys are found by their subject' },
+  ],
   vm: [{ param: 'address', shared: 'accounts are public on the chain' }],
 };
 
