@@ -9,6 +9,7 @@ import { CommitLoop } from '@lucid/common/storage/commit-loop';
 import { ledgerError } from '../errors.ts';
 import type { LogKey } from './log-key.ts';
 import type { LogCommit, LogStore, PublishedStore } from './log-store.ts';
+import { consistencyProof } from './proofs.ts';
 import type { TileTree } from './tile-tree.ts';
 
 /** A checkpoint that anybody may have: its signed note and what it says. */
@@ -48,7 +49,13 @@ export interface AppendWaiter {
  * Adds cosignatures to a signed checkpoint and answers the note that may be published. A rejection means "not yet": the
  * newest durable tree is tried again later, while appends go on.
  */
-export type Endorse = (note: string, checkpoint: Checkpoint, signal: AbortSignal) => Promise<string>;
+export type Endorse = (
+  note: string,
+  checkpoint: Checkpoint,
+  signal: AbortSignal,
+  /** The consistency proof from an older size, not 0, to the checkpoint's (RFC 6962 §2.1.2); may be asked for later too. */
+  prove: (oldSize: number) => Uint8Array[],
+) => Promise<string>;
 
 /** Counted work, for metrics and tests. */
 export type LogObserver = {
@@ -290,7 +297,7 @@ export class Log implements AsyncDisposable {
     const checkpoint = this.#durable;
     try {
       const signed = await signCheckpoint(checkpoint, [this.#parts.key.signer]);
-      const note = (await this.#parts.endorse?.(signed, checkpoint, this.#closing.signal)) ?? signed;
+      const note = (await this.#endorse(signed, checkpoint)) ?? signed;
       await this.#parts.published.write(note);
       const published = (this.#published = { ...checkpoint, note });
       this.#parts.observer?.published?.(checkpoint.treeSize);
@@ -298,6 +305,13 @@ export class Log implements AsyncDisposable {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  async #endorse(signed: string, checkpoint: Checkpoint): Promise<string | undefined> {
+    const { tree, endorse } = this.#parts;
+    return endorse?.(signed, checkpoint, this.#closing.signal, (oldSize) =>
+      consistencyProof(tree, oldSize, checkpoint.treeSize),
+    );
   }
 
   /** A published checkpoint that covers the durable size `treeSize`; waits for it where need be. */
