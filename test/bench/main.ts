@@ -1,20 +1,40 @@
-import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { ledgerBench } from './ledger/main.ts';
 import { formatComparisons, formatMachine } from './report.ts';
+import { writeSection } from './results.ts';
 import { smoke } from './smoke.ts';
 
-const suites = { smoke } as const;
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean' },
+    only: { type: 'string' },
+    profile: { type: 'string' },
+    minutes: { type: 'string' },
+  },
+});
 
-const [name] = process.argv.slice(2);
+/** Each answers whether what it measured is what a working platform gives. */
+const suites: Readonly<Record<string, () => Promise<boolean>>> = {
+  smoke: smokeBench,
+  ledger: () => ledgerBench(values),
+};
+
+async function smokeBench(): Promise<boolean> {
+  const table = formatComparisons(await smoke((line) => console.error(line)));
+  const section = `${formatMachine()}\n\nMedians of the rounds; ours and the peer took turns in one run.\n\n${table}`;
+  console.log(section);
+  await writeSection('smoke', section);
+  return true;
+}
+
+const [name] = positionals;
 if (name !== undefined && !(name in suites)) {
   console.error(`There is no benchmark ${name}; there are: ${Object.keys(suites).join(', ')}.`);
   process.exitCode = 2;
 } else {
-  const chosen = Object.entries(suites).filter(([suite]) => name === undefined || suite === name);
-  const parts = [`# Benchmarks`, '', formatMachine(), ''];
-  for (const [suite, run] of chosen) {
-    const table = formatComparisons(await run((line) => console.error(line)));
-    parts.push(`## ${suite}`, '', 'Medians of the rounds; ours and the peer took turns in one run.', '', table, '');
+  for (const [suite, run] of Object.entries(suites)) {
+    if (name !== undefined && name !== suite) continue;
+    if (!(await run())) process.exitCode = 1;
   }
-  console.log(parts.join('\n'));
-  if (name === undefined) await writeFile(new URL('./RESULTS.md', import.meta.url), parts.join('\n'));
 }

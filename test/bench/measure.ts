@@ -13,8 +13,8 @@ export interface Round {
   readonly p99Ms: number;
 }
 
-/** Linux reports processor time in ticks of 10 ms; the scheduler's own figure is in nanoseconds. */
-function cpuSecondsOf(pid: number): number {
+/** Processor time of a process and its threads, s. Ticks are 10 ms; the scheduler’s own figure is in nanoseconds. */
+export function cpuSecondsOf(pid: number): number {
   let nanoseconds = 0;
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {

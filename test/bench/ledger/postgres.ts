@@ -1,0 +1,135 @@
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Round } from '../measure.ts';
+import { benchScratch } from './ledger-server.ts';
+import { entryBytes } from './request.ts';
+
+const run = promisify(execFile);
+const versions = '/usr/lib/postgresql';
+
+export interface Postgres extends AsyncDisposable {
+  readonly version: string;
+  /** One row a transaction. */
+  readonly insertSingles: (connections: number, seconds: number) => Promise<Round>;
+  /** `rows` rows a statement and transaction. */
+  readonly insertBatches: (connections: number, seconds: number, rows: number) => Promise<Round>;
+}
+
+/** The folder of Debian's programs. Throws where they are not installed, with the words that install them. */
+function programsFolder(): string {
+  const [newest] = existsSync(versions) ? readdirSync(versions).toSorted((a, b) => Number(b) - Number(a)) : [];
+  const folder = join(versions, newest ?? '', 'bin');
+  if (newest === undefined || !existsSync(join(folder, 'pgbench'))) {
+    throw new Error('PostgreSQL, the peer of the append benches, is not installed: apt-get install postgresql');
+  }
+  return folder;
+}
+
+type User = { readonly uid?: number; readonly gid?: number };
+
+/** PostgreSQL refuses to run as root; Debian's package brings a user for it. */
+async function unprivileged(): Promise<User> {
+  if (process.getuid?.() !== 0) return {};
+  const { stdout } = await run('id', ['-u', 'postgres']);
+  const { stdout: group } = await run('id', ['-g', 'postgres']);
+  return { uid: Number(stdout), gid: Number(group) };
+}
+
+/** A server of its own in a temporary folder, reached by a socket there; every commit waits for the disk. */
+export async function startPostgres(): Promise<Postgres> {
+  const programs = programsFolder();
+  const user = await unprivileged();
+  await using stack = new AsyncDisposableStack();
+  const scratch = stack.use(await benchScratch());
+  for (const path of [scratch.path]) {
+    await chmod(path, 0o755);
+    if (user.uid !== undefined && user.gid !== undefined) await chown(path, user.uid, user.gid);
+  }
+  const data = join(scratch.path, 'data');
+  // Paths of sockets are short.
+  const sockets = await mkdtemp('/tmp/lucid-pg-');
+  stack.defer(() => rm(sockets, { recursive: true, force: true }));
+  if (user.uid !== undefined && user.gid !== undefined) await chown(sockets, user.uid, user.gid);
+  const asUser = { ...user, cwd: scratch.path };
+  await run(join(programs, 'initdb'), ['-D', data, '-U', 'bench', '-A', 'trust', '--no-sync'], asUser);
+  const settings = ['listen_addresses=', 'synchronous_commit=on', 'max_connections=100', 'autovacuum=off'];
+  const flags = ['-D', data, '-k', sockets, ...settings.flatMap((setting) => ['-c', setting])];
+  const child = spawn(join(programs, 'postgres'), flags, { ...asUser, stdio: 'ignore' });
+  stack.defer(async () => {
+    if (child.exitCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGINT');
+    await ended;
+  });
+  const reach = ['-h', sockets, '-U', 'bench'];
+  await waitUntilReady(() => run(join(programs, 'pg_isready'), reach), child);
+  const table = 'create table entries (leaf_index bigserial primary key, entry bytea not null)';
+  await run(join(programs, 'psql'), [...reach, '-d', 'postgres', '-c', table]);
+  const { stdout: version } = await run(join(programs, 'postgres'), ['--version']);
+  const bench = async (statement: string, connections: number, seconds: number): Promise<Round> => {
+    const file = join(scratch.path, 'statement.sql');
+    await writeFile(file, statement);
+    const before = treeCpuSeconds(child.pid ?? 0);
+    const load = ['-n', '-M', 'simple', '-c', String(connections), '-j', '1', '-T', String(seconds), '-f', file];
+    const { stdout } = await run(join(programs, 'pgbench'), [...reach, ...load, 'postgres']);
+    return readPgbench(stdout, seconds, treeCpuSeconds(child.pid ?? 0) - before);
+  };
+  const hex = (): string => randomBytes(entryBytes).toString('hex');
+  const owned = stack.move();
+  return {
+    version: /PostgreSQL\) ([0-9.]+)/.exec(version)?.[1]
+      ? `PostgreSQL ${/\) ([0-9.]+)/.exec(version)?.[1]}`
+      : 'PostgreSQL',
+    insertSingles: (connections, seconds) =>
+      bench(`insert into entries (entry) values ('\\x${hex()}') returning leaf_index;`, connections, seconds),
+    insertBatches: (connections, seconds, rows) => {
+      const values = Array.from({ length: rows }, () => `('\\x${hex()}')`).join(',');
+      return bench(`insert into entries (entry) values ${values};`, connections, seconds);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function waitUntilReady(ask: () => Promise<unknown>, child: { exitCode: number | null }): Promise<void> {
+  for (;;) {
+    try {
+      await ask();
+      return;
+    } catch (cause) {
+      if (child.exitCode !== null) throw new Error('PostgreSQL ended before it was ready', { cause });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Of the server and every process under it, those that have ended too. */
+function treeCpuSeconds(pid: number): number {
+  const fields = (id: number | string): string[] =>
+    readFileSync(`/proc/${id}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  // After the name: utime and stime are fields 11 and 12, those of children that were waited for 13 and 14.
+  const own = fields(pid).slice(11, 15);
+  const running = readdirSync('/proc')
+    .filter((name) => /^[0-9]+$/.test(name))
+    .flatMap((id) => {
+      try {
+        const stat = fields(id);
+        return Number(stat[1]) === pid ? stat.slice(11, 13) : [];
+      } catch {
+        return [];
+      }
+    });
+  const ticksPerSecond = 100;
+  return [...own, ...running].reduce((sum, ticks) => sum + Number(ticks), 0) / ticksPerSecond;
+}
+
+function readPgbench(output: string, seconds: number, cpuSeconds: number): Round {
+  const count = Number(/number of transactions actually processed: ([0-9]+)/.exec(output)?.[1] ?? 0);
+  const average = Number(/latency average = ([0-9.]+) ms/.exec(output)?.[1] ?? 0);
+  if (count === 0) throw new Error(`pgbench did nothing:\n${output}`);
+  return { operations: count, seconds, cpuSeconds, p50Ms: average, p99Ms: Number.NaN };
+}
