@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,8 @@ import { parseUint64be, uint64be } from '../../src/storage/prefix.ts';
 const child = fileURLToPath(new URL('./crash-child.ts', import.meta.url));
 /** The least LevelDB takes: a new log every thousand records or so. */
 const writeBufferSize = 64 * 1024;
+/** Of the writer. */
+const callerCount = 64;
 
 let root: string;
 let disk: PowerCutDisk;
@@ -25,21 +28,44 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-/** Lets the writer acknowledge `count` records, or as many as it lives to, then kills it; answers the last one, or -1. */
-async function writeAndKill(count: number, more: Readonly<Record<string, string>> = {}): Promise<number> {
+type Writing = {
+  /** Asked after each acknowledged record: is it time to kill the writer? */
+  readonly isEnough: () => boolean;
+  readonly environment?: Readonly<Record<string, string>>;
+};
+
+/** Lets the writer work until it is enough, or as long as it lives, and kills it; answers the last record, or -1. */
+async function writeAndKill({ isEnough, environment }: Writing): Promise<number> {
   const args = ['--conditions=source', child, store(), String(writeBufferSize)];
-  const env = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...disk.environment, ...more };
+  const env = { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...disk.environment, ...environment };
   const writer = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = new Promise((resolve) => writer.once('exit', resolve));
   let acknowledged = -1;
-  let left = count;
   for await (const line of createInterface({ input: writer.stdout })) {
     acknowledged = Math.max(acknowledged, Number(line));
-    left -= 1;
-    if (left <= 0) writer.kill('SIGKILL');
+    if (isEnough()) writer.kill('SIGKILL');
   }
   await exited;
   return acknowledged;
+}
+
+/** True once `count` records were acknowledged. */
+function after(count: number): () => boolean {
+  let left = count;
+  return () => --left <= 0;
+}
+
+/** True once a second log was begun and all that waited for the first were answered: something is in the new one. */
+function afterNewLog(): () => boolean {
+  const logs = (): string[] => readdirSync(store()).filter((name) => name.endsWith('.log'));
+  let first: readonly string[] | undefined;
+  let left = callerCount + 1;
+  return () => {
+    first ??= logs();
+    if (left > callerCount && logs().every((name) => first?.includes(name))) return false;
+    left -= 1;
+    return left <= 0;
+  };
 }
 
 async function readHead(): Promise<number> {
@@ -57,8 +83,9 @@ describe.each(cutModels)('a disk that loses power and keeps (%s)', (model: CutMo
     const random = seededRandom(cutModels.indexOf(model));
     let acknowledged = -1;
     let lostBytes = 0;
-    for (const count of [1, 900, 2500, 1, 1700]) {
-      acknowledged = Math.max(acknowledged, await writeAndKill(count));
+    for (const isEnough of [after(1), afterNewLog(), after(2500), afterNewLog(), afterNewLog()]) {
+      const environment = { DISK_SHIM_DELAY_MS: '10' };
+      acknowledged = Math.max(acknowledged, await writeAndKill({ isEnough, environment }));
       lostBytes += (await disk.cut(model, random)).bytes;
       expect(await readHead()).toBeGreaterThan(acknowledged);
       await disk.settle();
@@ -73,7 +100,7 @@ test('leaves a store that opens, wherever in its making the power went', async (
   let at = 0;
   while (!isMade) {
     at += 1;
-    isMade = (await writeAndKill(1, { DISK_SHIM_KILL_AT: String(at) })) >= 0;
+    isMade = (await writeAndKill({ isEnough: after(1), environment: { DISK_SHIM_KILL_AT: String(at) } })) >= 0;
     await disk.cut(cutModels[random(cutModels.length)] ?? 'strict', random);
     expect(await readHead()).toBeGreaterThanOrEqual(isMade ? 1 : 0);
     await rm(join(root, 'disk', 'parent'), { recursive: true });
