@@ -5,7 +5,8 @@ import { commonError } from '../apis/error-factory.ts';
 import { problemContentType, toProblem } from './problem.ts';
 import { acceptRequestId } from './trace.ts';
 
-interface ClientError extends Error {
+/** Why bytes are no request, by Node's code. */
+export interface ClientError extends Error {
   readonly code: string;
 }
 

@@ -42,6 +42,11 @@ export class Traffic {
     this.#inFlight += 1;
   }
 
+  /** Takes back `begin` of a request that is begun elsewhere. */
+  cancel(): void {
+    this.#inFlight -= 1;
+  }
+
   /** Counts a request that has begun and writes its line. */
   end(record: AccessRecord): void {
     this.#inFlight -= 1;

@@ -89,6 +89,8 @@ function trackUnused(server: Server): ReadonlySet<Socket> {
     socket.once('close', () => unused.delete(socket));
   });
   server.on('request', (request) => unused.delete(request.socket));
+  // A request the fast lane serves is none of the server's own.
+  server.on('laneRequest', (socket: Socket) => unused.delete(socket));
   return unused;
 }
 
