@@ -9,6 +9,7 @@ import type { Log, LogObserver } from '@lucid/ledger/domain/log';
 import { LogHost } from '@lucid/ledger/domain/log-host';
 import { type LogKey, openLogKey } from '@lucid/ledger/domain/log-key';
 import { openLog } from '@lucid/ledger/domain/open-log';
+import type { FollowLimits } from '@lucid/ledger/routes/follow';
 import { LevelLogStore } from '@lucid/ledger/store/level-log-store';
 import { openPublishedFile } from '@lucid/ledger/store/published-file';
 import type { FastifyInstance } from 'fastify';
@@ -24,12 +25,16 @@ export type TestLedgerOptions = {
   readonly adoptStore?: boolean;
   /** Puts something between the log and its store, such as a disk that fails. */
   readonly wrapStore?: (store: KeyValueStore) => KeyValueStore;
+  /** Names of logs beside `lucid`, each with its own folder and key. */
+  readonly otherLogs?: readonly string[];
+  readonly follow?: FollowLimits;
 };
 
 /** A ledger with its own folder and keys, driven through `app.inject`. */
 export interface TestLedger extends AsyncDisposable {
   readonly app: FastifyInstance;
   readonly host: LogHost;
+  readonly hosts: ReadonlyMap<string, LogHost>;
   readonly folder: string;
   readonly key: LogKey;
   readonly identity: TestIdentity;
@@ -63,25 +68,35 @@ export async function openTestLedger(options: TestLedgerOptions = {}): Promise<T
   const key = options.key ?? createTestLogKey();
   const identity = createTestIdentity();
   const troubles: string[] = [];
-  const host = new LogHost({
-    open: (observer) => openTestLog(folder, key, options, observer),
-    // A test that breaks the disk does not wait for it.
-    sleep: () => new Promise((resolve) => setImmediate(resolve)),
-    onTrouble: (_error, message) => void troubles.push(message),
-  });
-  await host.start();
+  const open = async (of: string, ofKey: LogKey): Promise<LogHost> => {
+    const opened = new LogHost({
+      open: (observer) => openTestLog(of, ofKey, options, observer),
+      // A test that breaks the disk does not wait for it.
+      sleep: () => new Promise((resolve) => setImmediate(resolve)),
+      onTrouble: (_error, message) => void troubles.push(message),
+    });
+    await opened.start();
+    return opened;
+  };
+  const host = await open(folder, key);
+  const hosts = new Map([['lucid', host]]);
+  for (const name of options.otherLogs ?? []) {
+    hosts.set(name, await open(join(folder, name), createTestLogKey(`ledger.test/lucid/${name}`)));
+  }
   const logger = pino({ level: 'silent' });
   const app = await buildApp({
-    hosts: new Map([['lucid', host]]),
+    hosts,
     logger,
     verifyToken: identity.verifier('ledger'),
     checkResponses: true,
+    ...(options.follow ? { follow: options.follow } : {}),
   });
   await app.ready();
   const token = await identity.serviceToken('sessions', 'ledger');
   return {
     app,
     host,
+    hosts,
     folder,
     key,
     identity,
@@ -89,7 +104,7 @@ export async function openTestLedger(options: TestLedgerOptions = {}): Promise<T
     troubles,
     [Symbol.asyncDispose]: async () => {
       await app.close();
-      await host[Symbol.asyncDispose]();
+      for (const each of hosts.values()) await each[Symbol.asyncDispose]();
       if (!options.folder) await rm(folder, { recursive: true });
     },
   };
