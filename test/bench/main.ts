@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ledgerBench } from './ledger/main.ts';
+import { overloadBench } from './ledger/overload.ts';
 import { formatComparisons, formatMachine } from './report.ts';
 import { writeSection } from './results.ts';
 import { smoke } from './smoke.ts';
@@ -18,6 +19,7 @@ const { positionals, values } = parseArgs({
 const suites: Readonly<Record<string, () => Promise<boolean>>> = {
   smoke: smokeBench,
   ledger: () => ledgerBench(values),
+  overload: () => overloadBench(values),
 };
 
 async function smokeBench(): Promise<boolean> {

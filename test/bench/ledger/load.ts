@@ -83,7 +83,7 @@ async function runOwn({ url, request, callers, seconds }: Load): Promise<WrkRepo
   const startedAt = performance.now();
   await client.runClosedLoop(seconds);
   const { admittedMs, refused, broken } = client.take();
-  const sorted = Float64Array.from(admittedMs).sort();
+  const sorted = Float64Array.from(admittedMs).toSorted();
   const at = (share: number): number => (sorted[Math.floor(sorted.length * share)] ?? 0) * 1000;
   return {
     requests: admittedMs.length + refused,
