@@ -73,6 +73,11 @@ export class LogCheck {
     return check;
   }
 
+  /** The signed note that is verified. */
+  get note(): string {
+    return this.#parts.note;
+  }
+
   get treeSize(): number {
     return this.checkpoint.treeSize;
   }
@@ -86,7 +91,7 @@ export class LogCheck {
   progress(): LogProgress | undefined {
     if (this.#hasProblem) return undefined;
     const { origin } = this.checkpoint;
-    return { origin, position: this.#roots.position, levels: this.#roots.levels, checkpoint: this.#parts.note };
+    return { origin, position: this.#roots.position, levels: this.#roots.levels, checkpoint: this.note };
   }
 
   async *steps(): AsyncGenerator<CheckedStep, void, undefined> {
