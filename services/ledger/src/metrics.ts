@@ -53,15 +53,16 @@ export function installMetrics(app: FastifyInstance, logs: ServedLogs): void {
 /** Makes the function that adds a gauge read from each log when it is asked for. */
 function gaugesOf(app: FastifyInstance, logs: ServedLogs) {
   return (name: string, help: string, read: (log: ServedLog) => number): void => {
-    new Gauge({
+    const gauge = new Gauge({
       name,
       help,
       labelNames: ['log'],
-      registers: [app.metrics.registry],
+      registers: [],
       collect() {
         for (const log of logs.all) this.set({ log: log.name }, read(log));
       },
     });
+    app.metrics.registry.registerMetric(gauge);
   };
 }
 

@@ -255,12 +255,13 @@ export const logOperations = { ...appending, ...reading, ...proving } as const s
 
 export type LogOperations = typeof logOperations;
 
-type PropertiesOf<P> = P extends TObject<infer T extends TProperties> ? T : Record<never, never>;
+type InLogParams<P> =
+  P extends TObject<infer T extends TProperties> ? TObject<{ log: TString } & T> : TObject<{ log: TString }>;
 
 /** The operation under `/logs/{log}`. */
 export type InLog<O extends Operation> = Omit<O, 'path' | 'params'> & {
   readonly path: `/logs/{log}/${string}`;
-  readonly params: TObject<{ log: TString } & PropertiesOf<O['params']>>;
+  readonly params: InLogParams<O['params']>;
 };
 
 export type OperationsInLogs<O extends Operations> = {

@@ -95,20 +95,20 @@ function refusal(limit: 'client' | 'all', { clientFollowersMax, followersMax }: 
 }
 
 function installFollowMetrics(app: FastifyInstance, followers: ReadonlyMap<ServedLog, ReadonlySet<Follower>>) {
-  const registers = [app.metrics.registry];
-  new Gauge({
+  const following = new Gauge({
     name: 'ledger_followers',
     help: 'Clients that follow the log',
     labelNames: ['log'],
-    registers,
+    registers: [],
     collect() {
       for (const [{ name }, all] of followers) this.set({ log: name }, all.size);
     },
   });
+  app.metrics.registry.registerMetric(following);
   return new Counter({
     name: 'ledger_followers_refused_total',
     help: 'Followers refused, by the limit they met: of one client, or of all',
     labelNames: ['log', 'limit'] as const,
-    registers,
+    registers: [app.metrics.registry],
   });
 }

@@ -1,4 +1,4 @@
-import { encodeEntryBundle, parseTilePath, TILE_WIDTH, type TileId, tileWidth } from '@lucid/common/formats/tiles';
+import { parseTilePath, type TileId, tileWidth } from '@lucid/common/formats/tiles';
 import { etagOf, isNotModified } from '@lucid/common/http/conditional';
 import type { FastifyInstance } from 'fastify';
 import type { Log, PublishedCheckpoint } from '../domain/log.ts';
@@ -62,9 +62,7 @@ function parseOrUndefined(path: string): TileId | undefined {
 
 async function readBundle({ host, bundles }: ServedLog, path: string, { index, width }: TileId, takesGzip: boolean) {
   const { store } = host.log;
-  return await bundles.get(path, takesGzip, async () =>
-    toBuffer(encodeEntryBundle(await store.readEntries(index * TILE_WIDTH, width))),
-  );
+  return await bundles.get(path, takesGzip, async () => toBuffer(await store.readBundle(index, width)));
 }
 
 function toBuffer(bytes: Uint8Array): Buffer {
