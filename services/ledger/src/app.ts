@@ -2,12 +2,14 @@ import { ledgerApi } from '@lucid/common/apis/ledger';
 import { defaultLogName } from '@lucid/common/apis/ledger-schemas';
 import type { ClassifyClient } from '@lucid/common/http/client-address';
 import { createClientClassifier } from '@lucid/common/http/client-address';
+import { installFastLane } from '@lucid/common/http/fast-lane/lane';
 import type { VerifyToken } from '@lucid/common/http/identity';
 import { assertComplete } from '@lucid/common/http/implement';
 import { createService } from '@lucid/common/http/service';
 import type { Logger } from '@lucid/common/runtime/logger';
 import type { FastifyInstance } from 'fastify';
 import type { LogHost } from './domain/log-host.ts';
+import { appendLaneRoutes } from './lane/append-lane.ts';
 import { installMetrics } from './metrics.ts';
 import { appendRoutes } from './routes/appends.ts';
 import { entryRoutes } from './routes/entries.ts';
@@ -16,6 +18,10 @@ import { logRoutes } from './routes/log.ts';
 import { proofRoutes } from './routes/proofs.ts';
 import { ServedLogs } from './routes/served-logs.ts';
 import { tileRoutes } from './routes/tiles.ts';
+import type { Endorser } from './witness/endorser.ts';
+import { installWitnessMetrics } from './witness/metrics.ts';
+import { witnessRoutes } from './witness/routes.ts';
+import type { Witness } from './witness/witness.ts';
 
 export type LedgerDeps = {
   /** The logs by name; `lucid` is among them. */
@@ -27,6 +33,12 @@ export type LedgerDeps = {
   readonly follow?: FollowLimits;
   /** Entry bundles kept as they are sent, bytes. */
   readonly bundleCacheBytes?: number;
+  /** What gets the logs' checkpoints cosigned, by the log's name, where a policy asks for it. */
+  readonly endorsers?: ReadonlyMap<string, Endorser>;
+  /** Cosigns other logs; without it the witness's routes say that there is none. */
+  readonly witness?: Witness;
+  /** Serve single appends beside Fastify (`src/lane`); true unless given. */
+  readonly fastLane?: boolean;
   /** Hold every answer to its schema (tests do). */
   readonly checkResponses?: boolean;
 };
@@ -45,13 +57,16 @@ export async function buildApp(deps: LedgerDeps): Promise<FastifyInstance> {
   const logs = new ServedLogs(deps.hosts, deps.bundleCacheBytes ?? 4 * 1024 * 1024);
   for (const { name, host } of logs.all) app.readiness.add(checkNameOf(name), () => void host.log);
   installMetrics(app, logs);
+  installWitnessMetrics(app, deps.endorsers ?? new Map());
   await app.register(appendRoutes, { logs });
   await app.register(entryRoutes, { logs });
   await app.register(followRoutes, { logs, limits: deps.follow ?? followDefaults, classifyClient });
   await app.register(proofRoutes, { logs });
   await app.register(tileRoutes, { logs });
   await app.register(logRoutes, { logs });
+  await app.register(witnessRoutes, { witness: deps.witness });
   assertComplete(app, ledgerApi);
+  if (deps.fastLane ?? true) installFastLane(app, appendLaneRoutes(logs.all));
   return app;
 }
 

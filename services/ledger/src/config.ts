@@ -3,6 +3,7 @@ import { AppError } from '@lucid/common/errors';
 import { identityVariables } from '@lucid/common/http/identity-config';
 import { type Config, defineConfig } from '@lucid/common/runtime/config';
 import { serviceVariables } from '@lucid/common/runtime/service-config';
+import { witnessVariables } from './witness/variables.ts';
 
 /** The ledger's variables. */
 export const configSchema = defineConfig({
@@ -52,6 +53,12 @@ export const configSchema = defineConfig({
     max: 256 * 1024 * 1024,
     doc: 'Memory that gathers commits before a sorted file is written; more makes heavy appending smoother',
   },
+  fastLane: {
+    name: 'LEDGER_FAST_LANE',
+    type: 'boolean',
+    default: true,
+    doc: 'Serve single appends with a reader of their own, which gives all else to the ordinary server',
+  },
   bundleCacheBytes: {
     name: 'LEDGER_BUNDLE_CACHE_BYTES',
     type: 'bytes',
@@ -97,6 +104,7 @@ export const configSchema = defineConfig({
     max: 300_000,
     doc: 'A follower that takes nothing of what it is told for so long is cut off',
   },
+  ...witnessVariables,
 });
 
 export type LedgerConfig = Config<typeof configSchema>;

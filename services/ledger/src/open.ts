@@ -7,25 +7,37 @@ import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
 import { openLevelStore } from '@lucid/common/storage/level-store';
 import { buildApp } from './app.ts';
 import { type LedgerConfig, logNamesOf } from './config.ts';
-import type { Log, LogObserver } from './domain/log.ts';
+import type { Endorse, Log } from './domain/log.ts';
 import { LogHost } from './domain/log-host.ts';
 import { openLogKey } from './domain/log-key.ts';
-import { openLog } from './domain/open-log.ts';
+import { type OpenLogParts, openLog } from './domain/open-log.ts';
 import { startError } from './errors.ts';
 import { LevelLogStore } from './store/level-log-store.ts';
 import { openPublishedFile } from './store/published-file.ts';
+import type { Endorser } from './witness/endorser.ts';
+import { openEndorser, openWitness } from './witness/open-witness.ts';
 
 /** Composes the ledger: stores, logs, app. Throws the codes of `startErrors` and STORE_LOCKED, STORE_OPEN_FAILED. */
 export async function openLedger(config: LedgerConfig, context: ServiceContext): Promise<OpenService> {
   const { verifyToken } = createIdentity('ledger', config);
   await using opening = new AsyncDisposableStack();
   const hosts = new Map<string, LogHost>();
-  for (const name of logNamesOf(config)) hosts.set(name, opening.use(await openHost(config, name, context)));
+  const endorsers = new Map<string, Endorser>();
+  for (const name of logNamesOf(config)) {
+    const endorser = await openEndorser(config, context);
+    if (endorser) endorsers.set(name, opening.use(endorser));
+    hosts.set(name, opening.use(await openHost(config, name, context, endorser?.endorse)));
+  }
+  const witness = await openWitness(config, context);
+  if (witness) opening.use(witness);
   const app = await buildApp({
     hosts,
+    endorsers,
+    ...(witness ? { witness: witness.value } : {}),
     logger: context.logger,
     verifyToken,
     classifyClient: createClientClassifier(config.proxyAddresses),
+    fastLane: config.fastLane,
     bundleCacheBytes: config.bundleCacheBytes,
     follow: {
       followersMax: config.followersMax,
@@ -45,11 +57,16 @@ export async function openLedger(config: LedgerConfig, context: ServiceContext):
 }
 
 /** Opens one log; each has its own store, published checkpoint, origin and key. */
-async function openHost(config: LedgerConfig, name: string, { logger, clock }: ServiceContext): Promise<LogHost> {
+async function openHost(
+  config: LedgerConfig,
+  name: string,
+  { logger, clock }: ServiceContext,
+  endorse: Endorse | undefined,
+): Promise<LogHost> {
   const pem = name === defaultLogName ? config.key.reveal() : await readKey(config, name);
   const logLogger = logger.child({ log: name });
   const host = new LogHost({
-    open: (observer) => openLogOf(config, name, pem, observer),
+    open: (observer) => openLogOf(config, name, pem, { observer, ...(endorse ? { endorse } : {}) }),
     sleep: (ms, signal) => clock.sleep(ms, signal),
     onTrouble: (err, message) => logLogger.error({ err }, message),
   });
@@ -69,7 +86,12 @@ async function readKey({ keysDir }: LedgerConfig, name: string): Promise<string>
   }
 }
 
-async function openLogOf(config: LedgerConfig, name: string, pem: string, observer: LogObserver): Promise<Log> {
+async function openLogOf(
+  config: LedgerConfig,
+  name: string,
+  pem: string,
+  parts: Pick<OpenLogParts, 'observer' | 'endorse'>,
+): Promise<Log> {
   const key = openLogKey(`${config.originHost}/lucid/${name}`, pem);
   await using stack = new AsyncDisposableStack();
   const store = stack.use(
@@ -82,7 +104,7 @@ async function openLogOf(config: LedgerConfig, name: string, pem: string, observ
   );
   const publishedDir = config.publishedDir ?? join(config.dataDir, 'published');
   const published = stack.use(await openPublishedFile(join(publishedDir, `${name}.checkpoint`)));
-  const log = await openLog({ key, store, published, adoptStore: config.adoptStore, observer });
+  const log = await openLog({ key, store, published, adoptStore: config.adoptStore, ...parts });
   // From here on the log closes them.
   stack.move();
   return log;

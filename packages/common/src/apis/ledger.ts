@@ -3,6 +3,7 @@ import { defineApi } from './api.ts';
 import { ledgerErrors } from './ledger-errors.ts';
 import { inLogs, logOperations } from './ledger-log.ts';
 import { LogSummary } from './ledger-schemas.ts';
+import { witnessErrors, witnessOperations } from './ledger-witness.ts';
 import { strictObject } from './schemas.ts';
 
 /** The append-only verifiable logs: RFC 6962 trees, C2SP checkpoints, tiles and receipts. */
@@ -13,7 +14,7 @@ export const ledgerApi = defineApi({
     'The append-only verifiable logs. Entries are commitments and public; anybody may read, check and mirror them. ' +
     'Appending needs the role service or operator. The log `lucid` is at the root; every log, that one too, is under ' +
     '`/logs/{log}`.',
-  errors: ledgerErrors,
+  errors: { ...ledgerErrors, ...witnessErrors },
   operations: {
     ...logOperations,
     listLogs: {
@@ -27,5 +28,6 @@ export const ledgerApi = defineApi({
       },
     },
     ...inLogs(logOperations),
+    ...witnessOperations,
   },
 });
