@@ -1,6 +1,7 @@
 import { isAppError } from '@lucid/common/errors';
 import { equalBytes } from '@lucid/common/formats/bytes';
 import type { Checkpoint } from '@lucid/common/formats/checkpoint';
+import { hashSubtree } from '@lucid/common/formats/hash-nodes';
 import {
   consistencyNodes,
   emptyRootHash,
@@ -12,7 +13,6 @@ import {
 import { TILE_WIDTH, type TileId, tileWidth } from '@lucid/common/formats/tiles';
 import { logError } from './log-errors.ts';
 import { type LogSource, readTileFile } from './log-source.ts';
-import { perfectRoot } from './tile-roots.ts';
 
 const tileHeight = 8;
 
@@ -76,7 +76,7 @@ class NodeReader {
     const width = tileWidth(level, tileIndex, this.#treeSize);
     const hashes = await this.#readTile({ level, index: tileIndex, width });
     const offset = (first % TILE_WIDTH) * HASH_SIZE;
-    return perfectRoot(hashes.subarray(offset, offset + span * HASH_SIZE));
+    return hashSubtree(hashes, offset, span);
   }
 
   async #readTile(tile: TileId): Promise<Uint8Array> {

@@ -32,9 +32,8 @@ export interface FollowedCheckpoint {
  */
 export async function* followLog(options: FollowLogOptions): AsyncGenerator<FollowedCheckpoint, void, undefined> {
   const { source, feed, policy, signal } = options;
-  const keys = [...policy.logs, ...policy.witnesses];
   let newest: OpenedCheckpoint | undefined;
-  if (options.earlier !== undefined) newest = await openCheckpoint(options.earlier, keys);
+  if (options.earlier !== undefined) newest = await openCheckpoint(options.earlier, policy.logs, policy.witnesses);
   for await (const received of feed(signal)) {
     signal.throwIfAborted();
     const note = typeof received === 'string' ? received : new TextDecoder().decode(received);

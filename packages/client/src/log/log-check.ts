@@ -1,14 +1,15 @@
 import { equalBytes } from '@lucid/common/formats/bytes';
 import type { Checkpoint, OpenedCheckpoint } from '@lucid/common/formats/checkpoint';
+import { hashBundle } from '@lucid/common/formats/hash-bundle';
+import { hashSubtree } from '@lucid/common/formats/hash-nodes';
 import { HASH_SIZE } from '@lucid/common/formats/merkle';
+import { TileRoots, type UpperTile } from '@lucid/common/formats/tile-roots';
 import { TILE_WIDTH, tileWidth } from '@lucid/common/formats/tiles';
 import { forked, requireConsistent } from './consistency.ts';
-import { hashBundle } from './hash-bundle.ts';
 import { type LogProblem, logError } from './log-errors.ts';
 import type { LogProgress } from './log-progress.ts';
 import { type LogSource, readTileFile } from './log-source.ts';
 import { type ReadLogFile, type ReadStep, readSteps } from './log-steps.ts';
-import { perfectRoot, TileRoots, type UpperTile } from './tile-roots.ts';
 
 export interface LogCheckParts {
   readonly source: LogSource;
@@ -146,11 +147,12 @@ export class LogCheck {
     readonly stored: Uint8Array;
   }): Promise<{ isTileRight: boolean; found: LogProblem }> {
     const { first, computed, stored } = at;
-    const isTileRight = stored.length === TILE_WIDTH * HASH_SIZE && (await this.#isAbove(first, perfectRoot(stored)));
+    const isTileRight =
+      stored.length === TILE_WIDTH * HASH_SIZE && (await this.#isAbove(first, hashSubtree(stored, 0, TILE_WIDTH)));
     if (
       !isTileRight &&
       computed.length === TILE_WIDTH * HASH_SIZE &&
-      (await this.#isAbove(first, perfectRoot(computed)))
+      (await this.#isAbove(first, hashSubtree(computed, 0, TILE_WIDTH)))
     ) {
       return { isTileRight, found: problem('LOG_TILE_MISMATCH', at.tile, 'is not the hashes of its entries', first) };
     }

@@ -109,7 +109,7 @@ export async function openLogCheck(options: VerifyLogOptions): Promise<LogCheck>
   const earlier: OpenedCheckpoint[] = [];
   // What the log has signed counts against it, whoever else has signed.
   for (const kept of [...(options.earlier ?? []), ...(progress ? [progress.checkpoint] : [])]) {
-    earlier.push(await openCheckpoint(kept, [...policy.logs, ...policy.witnesses]));
+    earlier.push(await openCheckpoint(kept, policy.logs, policy.witnesses));
   }
   return await LogCheck.open({
     source,

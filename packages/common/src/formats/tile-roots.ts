@@ -1,5 +1,6 @@
-import { emptyRootHash, foldNodes, HASH_SIZE, nodeHash } from '@lucid/common/formats/merkle';
-import { TILE_WIDTH } from '@lucid/common/formats/tiles';
+import { hashSubtree } from './hash-nodes.ts';
+import { emptyRootHash, foldNodes, HASH_SIZE } from './merkle.ts';
+import { TILE_WIDTH } from './tiles.ts';
 
 /** A full tile of some level above the leaves. */
 export interface UpperTile {
@@ -36,7 +37,7 @@ export class TileRoots {
   add(leafHashes: Uint8Array): UpperTile[] {
     this.#position += TILE_WIDTH;
     const completed: UpperTile[] = [];
-    let root = perfectRoot(leafHashes);
+    let root = hashSubtree(leafHashes, 0, TILE_WIDTH);
     for (let level = 1; ; level += 1) {
       const hashes = append(this.#levels[level - 1], root);
       if (hashes.length < TILE_WIDTH * HASH_SIZE) {
@@ -45,7 +46,7 @@ export class TileRoots {
       }
       this.#levels[level - 1] = new Uint8Array(0);
       completed.push({ level, index: Math.floor(this.#position / TILE_WIDTH ** (level + 1)) - 1, hashes });
-      root = perfectRoot(hashes);
+      root = hashSubtree(hashes, 0, TILE_WIDTH);
     }
   }
 
@@ -71,22 +72,8 @@ function perfectSubtrees(hashes: Uint8Array): Uint8Array[] {
   for (let span = TILE_WIDTH; span >= 1; span /= 2) {
     const size = span * HASH_SIZE;
     if (hashes.length - offset < size) continue;
-    roots.push(perfectRoot(hashes.subarray(offset, offset + size)));
+    roots.push(hashSubtree(hashes, offset, span));
     offset += size;
   }
   return roots;
-}
-
-/** The root over 2^n hashes side by side. */
-export function perfectRoot(hashes: Uint8Array): Uint8Array {
-  let row = hashes;
-  while (row.length > HASH_SIZE) {
-    const above = new Uint8Array(row.length / 2);
-    for (let at = 0; at < above.length; at += HASH_SIZE) {
-      const left = row.subarray(2 * at, 2 * at + HASH_SIZE);
-      above.set(nodeHash(left, row.subarray(2 * at + HASH_SIZE, 2 * at + 2 * HASH_SIZE)), at);
-    }
-    row = above;
-  }
-  return row.slice();
 }

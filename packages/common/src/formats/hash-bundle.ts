@@ -1,5 +1,5 @@
-import { HASH_SIZE } from '@lucid/common/formats/merkle';
-import { sha256 } from '@lucid/common/formats/sha256';
+import { HASH_SIZE } from './merkle.ts';
+import { sha256Into } from './sha256.ts';
 
 /**
  * The leaf hashes, side by side, of a bundle of exactly `count` entries; undefined for any other bytes. The bundle is
@@ -15,7 +15,7 @@ export function hashBundle(bundle: Uint8Array, count: number): Uint8Array | unde
     const end = offset + 2 + (((bundle[offset] as number) << 8) | low);
     if (end > bundle.length) return undefined;
     bundle[offset + 1] = 0;
-    hashes.set(sha256(bundle.subarray(offset + 1, end)), entry * HASH_SIZE);
+    sha256Into(bundle.subarray(offset + 1, end), hashes, entry * HASH_SIZE);
     bundle[offset + 1] = low;
     offset = end;
   }
