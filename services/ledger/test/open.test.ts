@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { leafHash } from '@lucid/common/formats/merkle';
@@ -9,6 +9,7 @@ import { createTestLogKey, openTestLog } from '../../../test/support/ledger.ts';
 import type { Log } from '../src/domain/log.ts';
 import { openLogKey } from '../src/domain/log-key.ts';
 import { verifyLog } from '../src/domain/verify-log.ts';
+import { openPublishedFile } from '../src/store/published-file.ts';
 
 const key = createTestLogKey();
 
@@ -81,32 +82,65 @@ describe('opening a log', () => {
     await expect(open()).rejects.toMatchObject({ code: 'LEDGER_PUBLISHED_DAMAGED' });
   });
 
-  test('a store that contradicts itself is refused', async () => {
-    const tileRoot = Uint8Array.of(0x41, 0, 0, 0, 0, 0, 0, 0, 0);
+  /** Changes one value of the store behind the log's back. */
+  async function change(key: Uint8Array, edit: (value: Uint8Array) => void): Promise<void> {
     const db = await openLevelStore(store());
-    const damaged = Uint8Array.from(await db.get(tileRoot));
-    damaged[0] = (damaged[0] ?? 0) ^ 1;
+    const value = Uint8Array.from(await db.get(key));
+    edit(value);
     const batch = createBatch();
-    batch.put(tileRoot, damaged);
+    batch.put(key, value);
     await db.write(batch, { sync: true });
     await db.close();
-    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_STORE_DAMAGED' });
+  }
+  const flip =
+    (at: number) =>
+    (value: Uint8Array): void => {
+      value[at] = (value[at] ?? 0) ^ 1;
+    };
+
+  test.each([
+    ['a tile', Uint8Array.of(0x80, 0, 0, 0, 0, 0, 0, 0, 0), 8192 + 5],
+    ['an entry past the last full tile', Uint8Array.of(0x01, 0, 0, 0, 0, 0, 0, 0, 0), -1],
+    ['the root it was stored with', Uint8Array.of(0x00), 20],
+    ['the size it was stored with', Uint8Array.of(0x00), 8],
+  ])('a store that contradicts itself is refused: %s', async (_what, key, at) => {
+    await change(key, (value) => flip(at < 0 ? value.length + at : at)(value));
+    await expect(open()).rejects.toThrow();
+    await change(key, (value) => flip(at < 0 ? value.length + at : at)(value));
+    await withLog(async (log) => expect(log.treeSize).toBe(300));
   });
 
-  test('verifying finds an entry that was changed, by its index and by the tile it is in', async () => {
-    const db = await openLevelStore(store());
-    const record = Uint8Array.of(0x01, 0, 0, 0, 0, 0, 0, 0, 0);
-    const changed = Uint8Array.from(await db.get(record));
-    changed[2] = (changed[2] ?? 0) ^ 1;
-    const batch = createBatch();
-    batch.put(record, changed);
-    await db.write(batch, { sync: true });
-    await db.close();
+  test('a store of the format before is refused in words', async () => {
+    await change(Uint8Array.of(0x00), (value) => value.set([1]));
+    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_STORE_FORMAT' });
+  });
+
+  test('a published file that somebody else writes stops the log', async () => {
+    const failures: unknown[] = [];
+    await using log = await openTestLog(folder, key, {}, { failed: (error) => void failures.push(error) });
+    const bytes = await readFile(checkpoint());
+    await writeFile(checkpoint(), Buffer.concat([bytes.subarray(4096), bytes.subarray(0, 4096)]));
+    await log.append({ entries: [Buffer.from('durable')] });
+    await expect(log.publishedFor(301)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' });
+    expect(failures).toMatchObject([{ code: 'LEDGER_PUBLISHED_CHANGED' }]);
+    expect(log.published.treeSize).toBe(300);
+  });
+
+  test('two processes with copies of one store cannot both publish to one file', async () => {
+    await withLog(async () => {
+      const copy = join(folder, 'copy');
+      await expect(openPublishedFile(checkpoint())).rejects.toMatchObject({ code: 'LEDGER_PUBLISHED_LOCKED' });
+      await using other = await openPublishedFile(join(copy, 'lucid.checkpoint'));
+      expect(await other.read()).toBe(undefined);
+    });
+  });
+
+  test('verifying finds an entry that was changed, by the tile it is in', async () => {
+    await change(Uint8Array.of(0x01, 0, 0, 0, 0, 0, 0, 0, 0), flip(2));
     await withLog(async (log) => {
       const report = await verifyLog(log);
       expect(report.isValid).toBe(false);
       expect(report.problems).toEqual([
-        'entry 0 is not found by its hash',
         'tile 0/0 is not what its entries make it',
         "the entries do not lead to the checkpoint's root",
       ]);

@@ -1,1 +1,1 @@
-export { sha256 } from '#sha256';
+export { sha256, sha256Into } from '#sha256';

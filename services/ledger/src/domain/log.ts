@@ -1,22 +1,23 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { equalBytes } from '@lucid/common/formats/bytes';
-import { type Checkpoint, signCheckpoint } from '@lucid/common/formats/checkpoint';
-import { compactRangeRoot } from '@lucid/common/formats/compact-range';
-import { leafHash } from '@lucid/common/formats/merkle';
+import type { Checkpoint } from '@lucid/common/formats/checkpoint';
+import { HASH_SIZE } from '@lucid/common/formats/merkle';
 import { sha256 } from '@lucid/common/formats/sha256';
-import { parseEntryBundle } from '@lucid/common/formats/tiles';
-import { CommitLoop } from '@lucid/common/storage/commit-loop';
-import { ledgerError } from '../errors.ts';
+import { ENTRY_SIZE_MAX } from '@lucid/common/formats/tiles';
+import { AppendGroup, type AppendWaiter, isPacked } from './append-group.ts';
+import { AppendPipeline, type PipelineLimits } from './append-pipeline.ts';
+import { type AppendKey, KeyedAppends } from './keyed-appends.ts';
+import type { LeafIndex } from './leaf-index.ts';
 import type { LogKey } from './log-key.ts';
-import type { LogCommit, LogStore, PublishedStore } from './log-store.ts';
+import type { LogStore, PublishedStore, TreeState } from './log-store.ts';
 import { consistencyProof } from './proofs.ts';
+import { type Endorse, type PublishedCheckpoint, Publisher } from './publisher.ts';
 import type { TileTree } from './tile-tree.ts';
 
-/** A checkpoint that anybody may have: its signed note and what it says. */
-export type PublishedCheckpoint = Checkpoint & { readonly note: string };
-
-/** Who asks, and the Idempotency-Key. */
-export type AppendKey = { readonly subject: string; readonly text: string };
+export type { AppendWaiter } from './append-group.ts';
+export type { AppendKey } from './keyed-appends.ts';
+export type { Endorse, PublishedCheckpoint } from './publisher.ts';
 
 export type AppendRequest = {
   readonly entries: readonly Uint8Array[];
@@ -35,33 +36,13 @@ export type PackedAppendRequest = {
 
 export type Appended = { readonly firstIndex: number; readonly leafHashes: readonly Uint8Array[] };
 
-/** An append that is waited for without a promise. One of the two is called, once, never within the call that began it. */
-export interface AppendWaiter {
-  /**
-   * Durable: the first index and the leaf hashes of the commit; this append's begin at byte `offset` (32 bytes each).
-   * `leafHashes` is only valid during the call.
-   */
-  appended(firstIndex: number, leafHashes: Buffer, offset: number): void;
-  refused(error: unknown): void;
-}
-
-/**
- * Adds cosignatures to a signed checkpoint and answers the note that may be published. A rejection means "not yet": the
- * newest durable tree is tried again later, while appends go on.
- */
-export type Endorse = (
-  note: string,
-  checkpoint: Checkpoint,
-  signal: AbortSignal,
-  /** The consistency proof from an older size, not 0, to the checkpoint's (RFC 6962 §2.1.2); may be asked for later too. */
-  prove: (oldSize: number) => Uint8Array[],
-) => Promise<string>;
-
 /** Counted work, for metrics and tests. */
 export type LogObserver = {
   /** One commit is durable. */
   committed?(entryCount: number, seconds: number): void;
   published?(treeSize: number): void;
+  /** A checkpoint was not cosigned as the log's policy asks, and is tried again. */
+  unendorsed?(error: unknown): void;
   /** The log has stopped: it takes no more entries until it is opened anew. */
   failed?(error: unknown): void;
 };
@@ -71,23 +52,16 @@ export type LogParts = {
   readonly store: LogStore;
   readonly published: PublishedStore;
   readonly tree: TileTree;
+  readonly leafIndex: LeafIndex;
   /** The last published checkpoint, which the store has been held against. */
   readonly lastPublished: PublishedCheckpoint;
   readonly observer?: LogObserver;
   readonly endorse?: Endorse;
+  /** The least time between two checkpoints that nobody waits for; 0 unless given. */
+  readonly publishIntervalMs?: number;
+  readonly limits?: Partial<PipelineLimits>;
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
-
-type Work = {
-  readonly entries: readonly Uint8Array[];
-  readonly leafHashes: readonly Uint8Array[];
-  /** The key it was asked for under, and what was asked for. */
-  readonly once?: { readonly key: Uint8Array; readonly fingerprint: Uint8Array };
-};
-
-const queueMax = 4096;
-const groupMax = 4096;
-const groupBytesMax = 4 * 1024 * 1024;
-const keyPattern = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * One log, and its only writer. An entry's life: *sequence* and *integrate* (index, tree, tiles and key in one synced
@@ -97,51 +71,55 @@ const keyPattern = /^[\x21-\x7e]{1,255}$/;
  */
 export class Log implements AsyncDisposable {
   readonly #parts: LogParts;
-  readonly #loop: CommitLoop<Work, number>;
-  readonly #inFlight = new Map<string, Uint8Array>();
-  #durable: Checkpoint;
-  #published: PublishedCheckpoint;
-  #publishing: Promise<void> | undefined;
-  #failure: unknown;
+  readonly #pipeline: AppendPipeline;
+  readonly #publisher: Publisher;
+  readonly #keyed: KeyedAppends;
   readonly #listeners = new Set<(checkpoint: PublishedCheckpoint) => void>();
-  readonly #closing = new AbortController();
+  /** Packs and hashes what must be known before it is taken. */
+  readonly #scratch = new AppendGroup();
+  #durable: Checkpoint;
+  /** The tree with the group that is on its way to the disk. */
+  #writing: TreeState;
+  #failure: unknown;
 
   constructor(parts: LogParts) {
     this.#parts = parts;
-    this.#published = parts.lastPublished;
-    this.#durable = this.#checkpointOf(parts.tree);
-    this.#loop = new CommitLoop({
-      commit: (works) => this.#commit(works),
-      queueMax,
-      groupMax,
-      groupWeightMax: groupBytesMax,
-      weigh: (work) => work.entries.reduce((sum, entry) => sum + entry.length + 64, 0),
+    this.#keyed = new KeyedAppends(parts.store);
+    this.#writing = { treeSize: parts.tree.treeSize, rootHash: parts.tree.root() };
+    this.#durable = { origin: parts.key.origin, ...this.#writing };
+    this.#publisher = this.#createPublisher();
+    this.#pipeline = new AppendPipeline({
+      integrate: (group) => this.#integrate(group),
+      commit: (group) => this.#commit(group),
+      committed: (group, tookMs) => this.#committed(group, tookMs),
+      failed: (error) => this.#fail(error),
+      ...(parts.limits ? { limits: parts.limits } : {}),
     });
+    this.#publisher.offer(this.#durable);
+  }
+
+  #createPublisher(): Publisher {
+    const { key, published, lastPublished, endorse, observer, publishIntervalMs: intervalMs = 0 } = this.#parts;
+    const { sleep = delayed } = this.#parts;
+    const prove = (oldSize: number, newSize: number) => consistencyProof(this.tree, oldSize, newSize);
+    const options = { key, published, lastPublished, endorse, prove, intervalMs, sleep };
+    return new Publisher(
+      {
+        ...options,
+        onPublished: (checkpoint) => {
+          observer?.published?.(checkpoint.treeSize);
+          for (const listener of this.#listeners) listener(checkpoint);
+        },
+        onRefused: (error) => observer?.unendorsed?.(error),
+        onFailure: (error) => this.#fail(error),
+      },
+      this.#durable,
+    );
   }
 
   /** The last part of its origin, such as `lucid`. */
   get name(): string {
     return this.key.origin.slice(this.key.origin.lastIndexOf('/') + 1);
-  }
-
-  /** Calls `listener` with every checkpoint from now on, once it may be shown. Answers how to stop. */
-  onPublished(listener: (checkpoint: PublishedCheckpoint) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  /** What was appended under an Idempotency-Key. Throws IDEMPOTENCY_KEY_INVALID. */
-  findKeyed(subject: string, text: string): { firstIndex: number; count: number } | undefined {
-    const known = this.store.findKeyed(idempotencyKey(subject, text));
-    return known && { firstIndex: known.firstIndex, count: known.count };
-  }
-
-  /** The index of the first durable entry with this leaf hash (32 bytes). */
-  async findByLeafHash(hash: Uint8Array): Promise<number | undefined> {
-    for await (const leafIndex of this.store.findLeafIndexes(hash)) {
-      if (leafIndex < this.treeSize && equalBytes(this.tree.readNode(0, leafIndex), hash)) return leafIndex;
-    }
-    return undefined;
   }
 
   get key(): LogKey {
@@ -156,127 +134,169 @@ export class Log implements AsyncDisposable {
     return this.#parts.store;
   }
 
+  get leafIndex(): LeafIndex {
+    return this.#parts.leafIndex;
+  }
+
   /** How many entries are durable. */
   get treeSize(): number {
     return this.#durable.treeSize;
   }
 
   get published(): PublishedCheckpoint {
-    return this.#published;
+    return this.#publisher.published;
   }
 
+  /** Why the newest durable tree is not published: what cosigning it was last refused with. */
+  get publishRefusal(): unknown {
+    return this.#publisher.refusal;
+  }
+
+  /** How many appends wait for a commit. */
   get waitingCount(): number {
-    return this.#loop.waitingCount;
+    return this.#pipeline.waitingCount;
+  }
+
+  /** Bytes of the entries that wait for a commit. */
+  get waitingBytes(): number {
+    return this.#pipeline.waitingBytes;
   }
 
   /** Why the log has stopped; undefined while it works. */
   get failure(): unknown {
-    return this.#failure ?? this.#loop.failure;
+    return this.#failure ?? this.#pipeline.failure;
   }
 
-  #checkpointOf(tree: TileTree): Checkpoint {
-    const { range } = tree;
-    return { origin: this.#parts.key.origin, treeSize: range.treeSize, rootHash: compactRangeRoot(range) };
+  /** Calls `listener` with every checkpoint from now on, once it may be shown. Answers how to stop. */
+  onPublished(listener: (checkpoint: PublishedCheckpoint) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
-  /**
-   * Appends entries next to one another, all or none; resolves once they are durable. With a key, the same entries
-   * again answer the same indexes, for ever. Throws IDEMPOTENCY_KEY_INVALID, IDEMPOTENCY_KEY_REUSED,
-   * IDEMPOTENCY_IN_FLIGHT, and what the commit loop refuses with.
-   */
-  async append({ entries, leafHashes = entries.map(leafHash), key }: AppendRequest): Promise<Appended> {
-    const work = { entries, leafHashes };
-    const firstIndex = key === undefined ? await this.#loop.submit(work) : await this.#appendOnce(work, key);
-    return { firstIndex, leafHashes };
+  /** What was appended under an Idempotency-Key. Throws IDEMPOTENCY_KEY_INVALID. */
+  findKeyed(subject: string, text: string): { firstIndex: number; count: number } | undefined {
+    const known = this.#keyed.find({ subject, text });
+    return known && { firstIndex: known.firstIndex, count: known.count };
   }
 
-  /** As `append`, of entries that come packed: nothing is made for each of them. */
-  async appendPacked({ bytes, count, key }: PackedAppendRequest): Promise<{ firstIndex: number; count: number }> {
-    const entries = parseEntryBundle(bytes, count);
-    assert.equal(entries.length, count, 'the bundle holds the entries it is said to');
-    const { firstIndex } = await this.append({ entries, ...(key ? { key } : {}) });
-    return { firstIndex, count };
-  }
-
-  /** As `append`, of one entry (0 to 65,535 bytes, free to be reused after the call), without a promise. */
-  appendOne(entry: Uint8Array, waiter: AppendWaiter, key?: AppendKey): void {
-    this.append({ entries: [Uint8Array.from(entry)], ...(key ? { key } : {}) }).then(
-      ({ firstIndex, leafHashes }) => waiter.appended(firstIndex, Buffer.concat(leafHashes), 0),
-      (error: unknown) => waiter.refused(error),
-    );
+  /** The index of the first durable entry with this leaf hash (32 bytes). */
+  async findByLeafHash(hash: Uint8Array): Promise<number | undefined> {
+    assert.equal(hash.length, HASH_SIZE, 'a leaf hash has 32 bytes');
+    for (const leafIndex of this.leafIndex.find(hash)) {
+      if (leafIndex < this.treeSize && equalBytes(this.tree.readNode(0, leafIndex), hash)) return leafIndex;
+    }
+    return undefined;
   }
 
   /**
-   * What is in flight is looked at first: the store may show a commit a moment before this log has taken it for
-   * durable, and until then nothing can be said of it.
+   * Appends entries (at least one, each up to 65,535 bytes) next to one another, all or none; resolves once they are
+   * durable. With a key, the same entries again answer the same indexes, for ever. Throws IDEMPOTENCY_KEY_INVALID,
+   * IDEMPOTENCY_KEY_REUSED, IDEMPOTENCY_IN_FLIGHT, STORE_BUSY, STORE_CLOSED, STORE_FAILED.
    */
-  async #appendOnce(work: Work, { subject, text }: NonNullable<AppendRequest['key']>): Promise<number> {
-    const key = idempotencyKey(subject, text);
-    const fingerprint = sha256(Buffer.concat(work.leafHashes));
-    const name = Buffer.from(key).toString('latin1');
-    const running = this.#inFlight.get(name);
-    if (running) {
-      refuseOther(running, fingerprint);
-      throw ledgerError('IDEMPOTENCY_IN_FLIGHT', 'The first append with this Idempotency-Key is still in work', {
-        retryAfterSec: 1,
+  append({ entries, leafHashes, key }: AppendRequest): Promise<Appended> {
+    const size = entries.reduce((sum, entry) => sum + requireSize(entry) + 2, 0);
+    assert.ok(entries.length > 0, 'an append has an entry');
+    return new Promise((resolve, reject) => {
+      const waiter = appendedAs(entries.length, resolve, reject);
+      this.#append(waiter, entries.length, size, key, (group) => {
+        for (const [at, entry] of entries.entries()) {
+          const leafHash = leafHashes?.[at];
+          if (leafHash) group.addHashed(entry, leafHash);
+          else group.addEntry(entry);
+        }
       });
-    }
-    const known = this.#parts.store.findKeyed(key);
-    if (known) {
-      refuseOther(known.fingerprint, fingerprint);
-      return known.firstIndex;
-    }
-    this.#inFlight.set(name, fingerprint);
-    try {
-      return await this.#loop.submit({ ...work, once: { key, fingerprint } });
-    } finally {
-      this.#inFlight.delete(name);
-    }
-  }
-
-  /** Sequences and integrates a group: one synced batch. Answers the first index of each work. */
-  async #commit(works: readonly Work[]): Promise<number[]> {
-    const startedAt = performance.now();
-    try {
-      const { commit, firstIndexes } = this.#integrate(works);
-      await this.#parts.store.commit(commit);
-      this.#durable = this.#checkpointOf(this.#parts.tree);
-      this.#parts.observer?.committed?.(commit.entries.length, (performance.now() - startedAt) / 1000);
-      this.#startPublishing();
-      return firstIndexes;
-    } catch (error) {
-      this.#fail(error);
-      throw error;
-    }
-  }
-
-  #integrate(works: readonly Work[]): { commit: LogCommit; firstIndexes: number[] } {
-    const { tree } = this.#parts;
-    const firstIndex = tree.treeSize;
-    const tiles: LogCommit['tiles'][number][] = [];
-    const tileRoots: LogCommit['tileRoots'][number][] = [];
-    const keyed: LogCommit['keyed'][number][] = [];
-    const sink = {
-      tile: (level: number, index: number, hashes: Uint8Array) => void tiles.push({ level, index, hashes }),
-      tileRoot: (level: number, index: number, hash: Uint8Array) => void tileRoots.push({ level, index, hash }),
-    };
-    const entries: Uint8Array[] = [];
-    const leafHashes: Uint8Array[] = [];
-    const firstIndexes = works.map((work) => {
-      const first = tree.treeSize;
-      for (const entry of work.entries) entries.push(entry);
-      for (const hash of work.leafHashes) {
-        tree.append(hash, sink);
-        leafHashes.push(hash);
-      }
-      if (work.once) {
-        const { key, fingerprint } = work.once;
-        keyed.push({ key, append: { fingerprint, firstIndex: first, count: work.entries.length } });
-      }
-      return first;
     });
-    const commit = { firstIndex, entries, leafHashes, tiles, tileRoots, keyed, range: tree.range };
-    return { commit, firstIndexes };
+  }
+
+  /** As `append`, of entries that come packed: nothing is made for each of them. The bytes are copied. */
+  appendPacked({ bytes, count, key }: PackedAppendRequest): Promise<{ firstIndex: number; count: number }> {
+    assert.ok(count > 0 && isPacked(bytes, count), 'the bundle holds the entries it is said to');
+    return new Promise((resolve, reject) => {
+      const waiter = { appended: (firstIndex: number) => resolve({ firstIndex, count }), refused: reject };
+      this.#append(waiter, count, bytes.length, key, (group) => group.addPacked(bytes, count));
+    });
+  }
+
+  /** As `append`, of one entry, without a promise. The bytes are copied: they are free to be reused after the call. */
+  appendOne(entry: Uint8Array, waiter: AppendWaiter, key?: AppendKey): void {
+    const size = requireSize(entry) + 2;
+    if (key) {
+      this.#append(waiter, 1, size, key, (group) => group.addEntry(entry));
+      return;
+    }
+    const group = this.#pipeline.begin(waiter, 1, size);
+    if (!group) return;
+    group.addEntry(entry);
+    this.#pipeline.added();
+  }
+
+  #append(
+    waiter: AppendWaiter,
+    count: number,
+    size: number,
+    key: AppendKey | undefined,
+    fill: (group: AppendGroup) => void,
+  ): void {
+    if (key) {
+      this.#appendOnce(waiter, key, fill);
+      return;
+    }
+    const group = this.#pipeline.begin(waiter, count, size);
+    if (!group) return;
+    fill(group);
+    this.#pipeline.added();
+  }
+
+  /** Packed and hashed apart first: what came under the key before says whether it is taken. */
+  #appendOnce(waiter: AppendWaiter, key: AppendKey, fill: (group: AppendGroup) => void): void {
+    const scratch = this.#scratch;
+    try {
+      fill(scratch);
+      const hashes = scratch.hashes.subarray(0, scratch.count * HASH_SIZE);
+      const fingerprint = sha256(hashes);
+      const known = this.#keyed.begin(key, fingerprint);
+      if (known.append) {
+        answerLater(waiter, known.append.firstIndex, Buffer.from(hashes));
+        return;
+      }
+      const group = this.#pipeline.begin(this.#keyed.waiter(known.name, waiter), scratch.count, scratch.size);
+      if (!group) return;
+      group.addGroup(scratch);
+      group.keep(known.digest, fingerprint);
+      this.#pipeline.added();
+    } catch (error) {
+      waiter.refused(error);
+    } finally {
+      scratch.reset(scratchBytesMax);
+    }
+  }
+
+  /** Sequences and integrates what has come to a group since the last time. */
+  #integrate(group: AppendGroup): void {
+    const { tree, leafIndex } = this.#parts;
+    if (group.firstIndex < 0) group.firstIndex = tree.treeSize;
+    const from = group.integratedCount * HASH_SIZE;
+    const count = group.count - group.integratedCount;
+    if (count === 0) return;
+    tree.append(group.hashes, from, count, group.tiles);
+    leafIndex.add(group.hashes, from, count, group.runs);
+    group.integratedCount = group.count;
+  }
+
+  async #commit(group: AppendGroup): Promise<void> {
+    const { tree, store } = this.#parts;
+    assert.equal(tree.treeSize, group.firstIndex + group.count, 'the tree ends with the group that is written');
+    this.#writing = { treeSize: tree.treeSize, rootHash: tree.root() };
+    const { firstIndex, packed, tiles, runs } = group;
+    await store.commit({ firstIndex, packed, tiles, runs, keyed: group.keyedAppends(), state: this.#writing });
+  }
+
+  #committed(group: AppendGroup, tookMs: number): void {
+    this.#parts.tree.stored(group.tiles);
+    this.#parts.leafIndex.stored(group.runs);
+    this.#durable = { origin: this.key.origin, ...this.#writing };
+    this.#parts.observer?.committed?.(group.count, tookMs / 1000);
+    this.#publisher.offer(this.#durable);
   }
 
   #fail(error: unknown): void {
@@ -285,70 +305,50 @@ export class Log implements AsyncDisposable {
     this.#parts.observer?.failed?.(error);
   }
 
-  #startPublishing(): void {
-    this.#publishing ??= this.#publish().finally(() => {
-      this.#publishing = undefined;
-      if (this.#failure === undefined && this.#published.treeSize < this.#durable.treeSize) this.#startPublishing();
-    });
-  }
-
-  /** Publishes the durable tree: the newest one, however many commits were made meanwhile. Never rejects. */
-  async #publish(): Promise<void> {
-    const checkpoint = this.#durable;
-    try {
-      const signed = await signCheckpoint(checkpoint, [this.#parts.key.signer]);
-      const note = (await this.#endorse(signed, checkpoint)) ?? signed;
-      await this.#parts.published.write(note);
-      const published = (this.#published = { ...checkpoint, note });
-      this.#parts.observer?.published?.(checkpoint.treeSize);
-      for (const listener of this.#listeners) listener(published);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  async #endorse(signed: string, checkpoint: Checkpoint): Promise<string | undefined> {
-    const { tree, endorse } = this.#parts;
-    return endorse?.(signed, checkpoint, this.#closing.signal, (oldSize) =>
-      consistencyProof(tree, oldSize, checkpoint.treeSize),
-    );
-  }
-
-  /** A published checkpoint that covers the durable size `treeSize`; waits for it where need be. */
-  async publishedFor(treeSize: number): Promise<PublishedCheckpoint> {
-    assert.ok(treeSize <= this.#durable.treeSize, 'only a durable tree is published');
-    while (this.#published.treeSize < treeSize) {
-      if (this.#failure !== undefined) {
-        throw ledgerError('LEDGER_UNAVAILABLE', 'The checkpoint could not be published; the log is being reopened', {
-          retryAfterSec: 1,
-          cause: this.#failure,
-        });
-      }
-      this.#startPublishing();
-      await this.#publishing;
-    }
-    return this.#published;
+  /**
+   * A published checkpoint that covers the durable size `treeSize`; waits for it where need be. Throws
+   * LEDGER_RECEIPT_PENDING, LEDGER_UNAVAILABLE.
+   */
+  publishedFor(treeSize: number): Promise<PublishedCheckpoint> {
+    return this.#publisher.publishedFor(treeSize);
   }
 
   /** Finishes what was taken, publishes it, and closes the stores. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#loop[Symbol.asyncDispose]();
-    this.#closing.abort();
-    while (this.#publishing) await this.#publishing;
+    await this.#pipeline[Symbol.asyncDispose]();
+    await this.#publisher.close();
     await this.#parts.published[Symbol.asyncDispose]();
     await this.#parts.store[Symbol.asyncDispose]();
   }
 }
 
-/** Keys are kept as 16 bytes of a digest of subject and key: one subject's keys mean nothing to another. */
-function idempotencyKey(subject: string, text: string): Uint8Array {
-  if (!keyPattern.test(text)) {
-    throw ledgerError('IDEMPOTENCY_KEY_INVALID', 'An Idempotency-Key is 1 to 255 visible ASCII characters');
-  }
-  return sha256(Buffer.from(`${subject}\0${text}`, 'utf8')).subarray(0, 16);
+const scratchBytesMax = 1024 * 1024;
+
+async function delayed(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal });
 }
 
-function refuseOther(first: Uint8Array, now: Uint8Array): void {
-  if (Buffer.compare(first, now) === 0) return;
-  throw ledgerError('IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key came before with other entries');
+function requireSize(entry: Uint8Array): number {
+  assert.ok(entry.length <= ENTRY_SIZE_MAX, 'an entry has at most 65,535 bytes');
+  return entry.length;
+}
+
+/** Known before: answered like any other, after the call. */
+function answerLater(waiter: AppendWaiter, firstIndex: number, leafHashes: Buffer): void {
+  setImmediate(() => waiter.appended(firstIndex, leafHashes, 0));
+}
+
+function appendedAs(
+  count: number,
+  resolve: (appended: Appended) => void,
+  reject: (error: unknown) => void,
+): AppendWaiter {
+  return {
+    appended: (firstIndex, hashes, offset) => {
+      const own = Buffer.from(hashes.subarray(offset, offset + count * HASH_SIZE));
+      const leafHashes = Array.from({ length: count }, (_, at) => own.subarray(at * HASH_SIZE, (at + 1) * HASH_SIZE));
+      resolve({ firstIndex, leafHashes });
+    },
+    refused: reject,
+  };
 }

@@ -1,94 +1,110 @@
 import assert from 'node:assert/strict';
-import { appendLeafHash, type CompactRange, copyCompactRange } from '@lucid/common/formats/compact-range';
-import { HASH_SIZE, nodeHash } from '@lucid/common/formats/merkle';
+import { hashPair } from '@lucid/common/formats/hash-nodes';
+import { emptyRootHash, HASH_SIZE } from '@lucid/common/formats/merkle';
 import { TILE_WIDTH } from '@lucid/common/formats/tiles';
+import { OpenTile, StoredTile, storedTileBytes, tileHeight } from './tile.ts';
 
-/** A tile spans 8 levels of the tree; its own nodes below the tile above are 256 + 128 + … + 2. */
-const tileHeight = 8;
-const nodesPerTile = 2 * TILE_WIDTH - 2;
+/** A tile that has become full, as it is to be stored. */
+export type FullTile = { readonly level: number; readonly index: number; readonly bytes: Uint8Array };
 
-/** Where the nodes of one height within a tile begin. */
-const heightOffset = (height: number): number => 2 * TILE_WIDTH - ((2 * TILE_WIDTH) >> height);
-
-/** What an append completes, and what must be stored with it. */
-export interface TileSink {
-  /** 256 hashes of a level, for ever. */
-  tile(level: number, index: number, hashes: Uint8Array): void;
-  /** The root of a full tile, which is node `index` of the tile level above it. */
-  tileRoot(level: number, index: number, hash: Uint8Array): void;
-}
-
-/** Reads the 256 hashes of a full tile. */
+/** Reads what is stored of a full tile. */
 export type ReadTile = (level: number, index: number) => Uint8Array | undefined;
 
-/** A tile that is not full yet: the hashes of every height that are there. */
-type Tail = { index: number; readonly heights: Uint8Array[][] };
+export type TileTreeOptions = {
+  /** Of the tiles above level 0, how many are kept with all their nodes (16 KiB each): 1024 cover 67 million leaves. */
+  readonly upperMax?: number;
+  /** Of the tiles of level 0, how many are kept as they are stored (8.5 KiB each). */
+  readonly leavesMax?: number;
+};
 
-const emptyTail = (index: number): Tail => ({ index, heights: Array.from({ length: tileHeight }, () => []) });
+/** Counted work. */
+export type TreeCounts = { reads: number; hits: number };
 
 /**
- * The tree of a log as tiles: the compact range that grows, the partial tile of each level in memory, and full tiles
- * read through `readTile`, expanded to all their nodes and kept, least recently used out first.
+ * The tree of a log as tiles: the partial tile of each level in memory, full tiles read through `readTile` and kept,
+ * least recently used out first. What is appended grows the partial tiles in bulk.
  *
- * Nodes within the durable size never change, so readers may share the tree with the one writer that is ahead.
+ * Nodes within the durable size never change, so readers may share the tree with the one writer that is ahead. A tile
+ * that is full but not stored yet is held until `stored` says it is.
  */
 export class TileTree {
-  readonly #range: CompactRange;
-  readonly #tails: Tail[] = [];
+  #treeSize = 0;
+  readonly #tails: OpenTile[] = [];
   readonly #readTile: ReadTile;
-  readonly #expanded = new Map<string, Uint8Array>();
-  readonly #expandedMax: number;
+  readonly #unstored = new Map<string, OpenTile>();
+  readonly #upper: Kept<OpenTile>;
+  readonly #leaves: Kept<StoredTile | OpenTile>;
+  readonly counts: TreeCounts = { reads: 0, hits: 0 };
 
-  /**
-   * `range` and `tailHashes` (of each level, the hashes of the tile that is not full) are as stored; an empty tree
-   * has none.
-   */
+  /** `tailHashes` are, of each level, the hashes of the tile that is not full, one after another; a new tree has none. */
   constructor(
-    range: CompactRange,
-    tailHashes: readonly (readonly Uint8Array[])[],
+    treeSize: number,
+    tailHashes: readonly Uint8Array[],
     readTile: ReadTile,
-    expandedMax = 1024,
+    { upperMax = 1024, leavesMax = 256 }: TileTreeOptions = {},
   ) {
-    this.#range = copyCompactRange(range);
+    this.#treeSize = treeSize;
     this.#readTile = readTile;
-    this.#expandedMax = expandedMax;
+    this.#upper = new Kept(upperMax);
+    this.#leaves = new Kept(leavesMax);
     for (const [level, hashes] of tailHashes.entries()) {
-      const count = Math.floor(range.treeSize / TILE_WIDTH ** level);
-      assert.equal(hashes.length, count % TILE_WIDTH, 'the tail of a level is what its last tile holds');
-      this.#tails[level] = fillTail(Math.floor(count / TILE_WIDTH), hashes);
+      const count = Math.floor(treeSize / TILE_WIDTH ** level);
+      const inTail = hashes.length / HASH_SIZE;
+      assert.equal(inTail, count % TILE_WIDTH, 'the tail of a level is what its last tile holds');
+      const tail = (this.#tails[level] = new OpenTile(Math.floor(count / TILE_WIDTH)));
+      tail.add(hashes, 0, inTail);
     }
   }
 
   /** The size with everything appended, durable or not. */
   get treeSize(): number {
-    return this.#range.treeSize;
+    return this.#treeSize;
   }
 
-  /** The right edge of the tree, as it is now. */
-  get range(): CompactRange {
-    return copyCompactRange(this.#range);
+  /** Appends `count` leaf hashes that lie in `hashes` from byte `from`; tiles that became full are added to `full`. */
+  append(hashes: Uint8Array, from: number, count: number, full: FullTile[]): void {
+    this.#add(0, hashes, from, count, full);
+    this.#treeSize += count;
   }
 
-  /** Appends a leaf and tells `sink` what became complete. */
-  append(leafHash: Uint8Array, sink: TileSink): void {
-    appendLeafHash(this.#range, leafHash, (level, index, hash) => this.#addNode(level, index, hash, sink));
+  #add(level: number, hashes: Uint8Array, from: number, count: number, full: FullTile[]): void {
+    for (let done = 0; done < count; ) {
+      const tail = (this.#tails[level] ??= new OpenTile(0));
+      const taken = Math.min(count - done, TILE_WIDTH - tail.count);
+      tail.add(hashes, from + done * HASH_SIZE, taken);
+      done += taken;
+      if (!tail.isFull) return;
+      full.push({ level, index: tail.index, bytes: tail.encode() });
+      this.#unstored.set(tileKey(level, tail.index), tail);
+      this.#tails[level] = new OpenTile(tail.index + 1);
+      this.#add(level + 1, tail.root, 0, 1, full);
+    }
   }
 
-  #addNode(treeLevel: number, index: number, hash: Uint8Array, sink: TileSink): void {
-    const level = Math.floor(treeLevel / tileHeight);
-    const height = treeLevel % tileHeight;
-    const tileIndex = Math.floor(index / (TILE_WIDTH >> height));
-    const tail = (this.#tails[level] ??= emptyTail(tileIndex));
-    assert.equal(tail.index, tileIndex, 'nodes arrive for the last tile of their level');
-    const nodes = tail.heights[height];
-    assert.ok(nodes);
-    nodes.push(hash);
-    if (height === 0 && level > 0) sink.tileRoot(level, index, hash);
-    if (height !== tileHeight - 1 || nodes.length < 2) return;
-    const expanded = concatHeights(tail.heights);
-    sink.tile(level, tileIndex, expanded.subarray(0, TILE_WIDTH * HASH_SIZE));
-    this.#keep(level, tileIndex, expanded);
-    this.#tails[level] = emptyTail(tileIndex + 1);
+  /** Says that full tiles can be read from now on. */
+  stored(full: readonly FullTile[]): void {
+    for (const { level, index } of full) {
+      const key = tileKey(level, index);
+      const tile = this.#unstored.get(key);
+      this.#unstored.delete(key);
+      // The newest are asked for most, and are at hand with all their nodes.
+      if (tile) (level === 0 ? this.#leaves : this.#upper).set(index + level * levelStep, tile);
+    }
+  }
+
+  /** The root of the tree as it is: everything appended, durable or not. */
+  root(): Uint8Array {
+    let root: Uint8Array | undefined;
+    for (const tail of this.#tails) {
+      for (let height = 0; height < tileHeight; height += 1) {
+        const row = tail.count >> height;
+        if (row % 2 === 0) continue;
+        const node = tail.node(height, row - 1);
+        assert.ok(node, 'a node of the right edge is complete');
+        root = root ? hashPair(node, root) : node;
+      }
+    }
+    return root ? Uint8Array.from(root) : emptyRootHash();
   }
 
   /** The hash of the complete subtree (level, index) of the tree. It must be within what was appended. */
@@ -97,76 +113,73 @@ export class TileTree {
     const height = treeLevel % tileHeight;
     const perTile = TILE_WIDTH >> height;
     const tileIndex = Math.floor(index / perTile);
-    const offset = index - tileIndex * perTile;
-    const tail = this.#tails[level];
-    if (tail?.index === tileIndex) {
-      const hash = tail.heights[height]?.[offset];
-      assert.ok(hash, `node ${treeLevel}/${index} is not in the tree`);
-      return hash;
-    }
-    const start = (heightOffset(height) + offset) * HASH_SIZE;
-    return this.#expand(level, tileIndex).subarray(start, start + HASH_SIZE);
+    const hash = this.#tile(level, tileIndex).node(height, index - tileIndex * perTile);
+    assert.ok(hash, `node ${treeLevel}/${index} is not in the tree`);
+    return hash;
   }
 
   /** The first `width` hashes of a tile, which must be within what was appended. */
   readTile(level: number, index: number, width: number): Uint8Array {
-    const tail = this.#tails[level];
-    if (tail?.index !== index) return this.#expand(level, index).subarray(0, width * HASH_SIZE);
-    const hashes = tail.heights[0]?.slice(0, width) ?? [];
-    assert.equal(hashes.length, width, `tile ${level}/${index} is not ${width} wide`);
-    return Buffer.concat(hashes);
+    const tile = this.#tile(level, index);
+    assert.ok(!(tile instanceof OpenTile) || width <= tile.count, `tile ${level}/${index} is not ${width} wide`);
+    return tile.hashes(width);
   }
 
-  #expand(level: number, index: number): Uint8Array {
-    const key = `${level}/${index}`;
-    const kept = this.#expanded.get(key);
+  #tile(level: number, index: number): OpenTile | StoredTile {
+    const tail = this.#tails[level];
+    if (tail?.index === index) return tail;
+    const kept = (level === 0 ? this.#leaves : this.#upper).get(index + level * levelStep);
     if (kept) {
-      this.#expanded.delete(key);
-      this.#expanded.set(key, kept);
+      this.counts.hits += 1;
       return kept;
     }
-    const hashes = this.#readTile(level, index);
-    assert.equal(hashes?.length, TILE_WIDTH * HASH_SIZE, `tile ${key} is stored whole`);
-    return this.#keep(level, index, expandTile(hashes));
+    if (this.#unstored.size > 0) {
+      const tile = this.#unstored.get(tileKey(level, index));
+      if (tile) return tile;
+    }
+    return this.#load(level, index);
   }
 
-  #keep(level: number, index: number, expanded: Uint8Array): Uint8Array {
-    this.#expanded.set(`${level}/${index}`, expanded);
-    if (this.#expanded.size > this.#expandedMax) {
-      for (const oldest of this.#expanded.keys()) {
-        this.#expanded.delete(oldest);
+  #load(level: number, index: number): OpenTile | StoredTile {
+    this.counts.reads += 1;
+    const bytes = this.#readTile(level, index);
+    assert.equal(bytes?.length, storedTileBytes, `tile ${level}/${index} is stored whole`);
+    const stored = new StoredTile(bytes);
+    if (level === 0) return this.#leaves.set(index, stored);
+    return this.#upper.set(index + level * levelStep, stored.expand(index));
+  }
+}
+
+/** Tiles of a level are counted from here in the caches: a tree of 2^53 leaves has fewer than 2^45 of level 0. */
+const levelStep = 2 ** 46;
+
+const tileKey = (level: number, index: number): string => `${level}/${index}`;
+
+/** The last used of some things by number. */
+class Kept<Thing> {
+  readonly #max: number;
+  readonly #things = new Map<number, Thing>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get(key: number): Thing | undefined {
+    const thing = this.#things.get(key);
+    if (thing === undefined) return undefined;
+    this.#things.delete(key);
+    this.#things.set(key, thing);
+    return thing;
+  }
+
+  set<Added extends Thing>(key: number, thing: Added): Added {
+    this.#things.set(key, thing);
+    if (this.#things.size > this.#max) {
+      for (const oldest of this.#things.keys()) {
+        this.#things.delete(oldest);
         break;
       }
     }
-    return expanded;
+    return thing;
   }
-}
-
-/** A partial tile with every node that is complete in it. */
-function fillTail(index: number, hashes: readonly Uint8Array[]): Tail {
-  const tail = emptyTail(index);
-  let below = [...hashes];
-  for (const nodes of tail.heights) {
-    nodes.push(...below);
-    below = Array.from({ length: Math.floor(below.length / 2) }, (_, at) =>
-      nodeHash(below[2 * at] as Uint8Array, below[2 * at + 1] as Uint8Array),
-    );
-  }
-  return tail;
-}
-
-/** 256 hashes to the 510 nodes of their tile, height by height. */
-function expandTile(hashes: Uint8Array): Uint8Array {
-  const expanded = new Uint8Array(nodesPerTile * HASH_SIZE);
-  expanded.set(hashes);
-  const at = (node: number): Uint8Array => expanded.subarray(node * HASH_SIZE, (node + 1) * HASH_SIZE);
-  for (let node = TILE_WIDTH; node < nodesPerTile; node += 1) {
-    const below = (node - TILE_WIDTH) * 2;
-    expanded.set(nodeHash(at(below), at(below + 1)), node * HASH_SIZE);
-  }
-  return expanded;
-}
-
-function concatHeights(heights: readonly Uint8Array[][]): Uint8Array {
-  return Buffer.concat(heights.flat());
 }

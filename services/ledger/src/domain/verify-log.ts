@@ -1,9 +1,11 @@
 import { openCheckpoint } from '@lucid/common/formats/checkpoint';
-import { appendLeafHash, compactRangeRoot, createCompactRange } from '@lucid/common/formats/compact-range';
-import { HASH_SIZE, leafHash } from '@lucid/common/formats/merkle';
+import { HASH_SIZE } from '@lucid/common/formats/merkle';
 import { parseVerifierKey } from '@lucid/common/formats/note';
+import { sha256Into } from '@lucid/common/formats/sha256';
 import { TILE_WIDTH } from '@lucid/common/formats/tiles';
+import { type HashRun, LeafIndex, runWidth } from './leaf-index.ts';
 import type { Log } from './log.ts';
+import { type FullTile, TileTree } from './tile-tree.ts';
 
 /** What a check of the whole log found. */
 export type LogReport = {
@@ -16,10 +18,13 @@ export type LogReport = {
 };
 
 const problemsMax = 100;
+const sizeBytes = 2;
+/** The event loop is let go after so many entries. */
+const turnEntries = 4096;
 
 /**
  * Reads the whole log as published and computes everything anew from the entries: every leaf, every full tile, the
- * leaf index, the root of the checkpoint and its signature. Memory is flat; the event loop is let go after each tile.
+ * leaf index, the root of the checkpoint and its signature. Memory is flat; the event loop is let go again and again.
  */
 export async function verifyLog(log: Log): Promise<LogReport> {
   const checkpoint = log.published;
@@ -28,12 +33,12 @@ export async function verifyLog(log: Log): Promise<LogReport> {
     if (problems.length < problemsMax) problems.push(problem);
   };
   const rebuilt = new Rebuilt(log, report);
-  for (let first = 0; first < checkpoint.treeSize; first += TILE_WIDTH) {
-    await rebuilt.addBundle(first, Math.min(TILE_WIDTH, checkpoint.treeSize - first));
-    await new Promise<void>((resolve) => setImmediate(resolve));
+  for await (const packed of log.store.readPacked(0, checkpoint.treeSize)) await rebuilt.add(packed);
+  rebuilt.finish();
+  const { rootHash } = rebuilt;
+  if (rebuilt.treeSize !== checkpoint.treeSize || Buffer.compare(rootHash, checkpoint.rootHash) !== 0) {
+    report("the entries do not lead to the checkpoint's root");
   }
-  const rootHash = rebuilt.rootHash;
-  if (Buffer.compare(rootHash, checkpoint.rootHash) !== 0) report("the entries do not lead to the checkpoint's root");
   await openCheckpoint(checkpoint.note, [parseVerifierKey(log.key.verifierKey)]).catch((error: unknown) =>
     report(`the checkpoint's signature does not hold: ${error instanceof Error ? error.message : String(error)}`),
   );
@@ -45,42 +50,72 @@ export async function verifyLog(log: Log): Promise<LogReport> {
 class Rebuilt {
   readonly #log: Log;
   readonly #report: (problem: string) => void;
-  readonly #range = createCompactRange();
-  readonly #pending: Uint8Array[][] = [];
+  readonly #tree = new TileTree(0, [], () => undefined, { upperMax: 0, leavesMax: 0 });
+  readonly #leafIndex = new LeafIndex(0, () => undefined);
+  readonly #hashes = Buffer.allocUnsafeSlow(TILE_WIDTH * HASH_SIZE);
+  #hashed = 0;
+  #inTurn = 0;
+  #scratch = Buffer.allocUnsafeSlow(64 * 1024 + 1);
   tileCount = 0;
 
   constructor(log: Log, report: (problem: string) => void) {
     this.#log = log;
     this.#report = report;
+    this.#scratch[0] = 0;
+  }
+
+  get treeSize(): number {
+    return this.#tree.treeSize;
   }
 
   get rootHash(): Uint8Array {
-    return compactRangeRoot(this.#range);
+    return this.#tree.root();
   }
 
-  async addBundle(first: number, count: number): Promise<void> {
-    const entries = await this.#log.store.readEntries(first, count);
-    for (const [offset, entry] of entries.entries()) {
-      const hash = leafHash(entry);
-      appendLeafHash(this.#range, hash, (level, index, node) => this.#addNode(level, index, node));
-      if (!this.#log.store.isIndexed(hash, first + offset)) {
-        this.#report(`entry ${first + offset} is not found by its hash`);
-      }
+  async add(packed: Uint8Array): Promise<void> {
+    const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.length);
+    for (let start = 0; start < bytes.length; ) {
+      const size = bytes.readUInt16BE(start);
+      const end = start + sizeBytes + size;
+      bytes.copy(this.#scratch, 1, start + sizeBytes, end);
+      sha256Into(this.#scratch.subarray(0, size + 1), this.#hashes, this.#hashed * HASH_SIZE);
+      this.#hashed += 1;
+      if (this.#hashed === TILE_WIDTH) this.finish();
+      start = end;
+      this.#inTurn += 1;
+      if (this.#inTurn < turnEntries) continue;
+      this.#inTurn = 0;
+      await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
 
-  #addNode(treeLevel: number, index: number, hash: Uint8Array): void {
-    if (treeLevel % 8 !== 0) return;
-    const level = treeLevel / 8;
-    const pending = (this.#pending[level] ??= []);
-    pending.push(hash);
-    if (pending.length < TILE_WIDTH) return;
-    this.#pending[level] = [];
+  /** Takes what is hashed into the tree. */
+  finish(): void {
+    const tiles: FullTile[] = [];
+    const runs: HashRun[] = [];
+    this.#tree.append(this.#hashes, 0, this.#hashed, tiles);
+    this.#leafIndex.add(this.#hashes, 0, this.#hashed, runs);
+    this.#tree.stored(tiles);
+    this.#leafIndex.stored(runs);
+    this.#hashed = 0;
+    for (const tile of tiles) this.#compareTile(tile);
+    for (const run of runs) this.#compareRun(run);
+  }
+
+  #compareTile({ level, index, bytes }: FullTile): void {
     this.tileCount += 1;
-    const tileIndex = Math.floor(index / TILE_WIDTH);
-    const stored = this.#log.store.findTile(level, tileIndex);
-    if (stored?.length !== TILE_WIDTH * HASH_SIZE || Buffer.compare(stored, Buffer.concat(pending)) !== 0) {
-      this.#report(`tile ${level}/${tileIndex} is not what its entries make it`);
-    }
+    const stored = this.#log.store.findTile(level, index);
+    if (stored && Buffer.compare(stored, bytes) === 0) return;
+    this.#report(`tile ${level}/${index} is not what its entries make it`);
+  }
+
+  #compareRun({ run, pages }: HashRun): void {
+    const differs = (bytes: Uint8Array, page: number): boolean => {
+      const stored = this.#log.store.findHashPage(run, page);
+      return stored === undefined || Buffer.compare(stored, bytes) !== 0;
+    };
+    if (!pages.some(differs)) return;
+    const first = run * runWidth;
+    this.#report(`of entries ${first} to ${first + runWidth} not all are found by their hash`);
   }
 }

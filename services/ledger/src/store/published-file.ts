@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isAppError } from '@lucid/common/errors';
 import { parseCheckpoint } from '@lucid/common/formats/checkpoint';
 import { sha256 } from '@lucid/common/formats/sha256';
+import type { KeyValueStore } from '@lucid/common/storage/kv';
+import { openLevelStore } from '@lucid/common/storage/level-store';
 import type { PublishedStore } from '../domain/log-store.ts';
 import { startError } from '../errors.ts';
 
@@ -13,15 +16,33 @@ const digestBytes = 32;
 /**
  * The last published checkpoint in a file of two slots that are written in turn: a crash in the middle of one leaves
  * the other, so a write costs a single sync and no rename. A slot is SHA-256(rest) ‖ uint16 size ‖ the signed note ‖
- * zeros; of two whole slots the one with the larger tree is the last.
+ * zeros; of two whole slots the one with the larger tree is the last. A write replaces only what this process knows to
+ * be there, and only one process has it open: two that hold copies of one store can never both publish here. Throws
+ * LEDGER_PUBLISHED_LOCKED.
  */
 export async function openPublishedFile(path: string): Promise<PublishedStore> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await using stack = new AsyncDisposableStack();
+  const lock = stack.use(await lockFile(path));
   // 'a+' would append whatever the position: the file is made first, then opened for reading and writing in place.
   await (await open(path, 'a', 0o600)).close();
-  const file = await open(path, 'r+');
+  const file = stack.use(await open(path, 'r+'));
   await syncFolder(dirname(path));
-  return new PublishedFile(file);
+  stack.move();
+  return new PublishedFile(file, lock);
+}
+
+/**
+ * Held by one process, and gone with it however that ends. Node has no file locks; LevelDB takes one on its folder, so
+ * an empty store beside the file stands for it, on every system and between containers that share the folder.
+ */
+async function lockFile(path: string): Promise<KeyValueStore> {
+  try {
+    return await openLevelStore(`${path}.lock`, { writeBufferSize: 64 * 1024, cacheSize: 64 * 1024 });
+  } catch (cause) {
+    if (!isAppError(cause, 'STORE_LOCKED')) throw cause;
+    throw startError('LEDGER_PUBLISHED_LOCKED', `Stop what has ${path} open first.`, cause);
+  }
 }
 
 /** Makes the file's name durable. */
@@ -36,14 +57,24 @@ async function syncFolder(path: string): Promise<void> {
 
 class PublishedFile implements PublishedStore {
   readonly #file: FileHandle;
+  readonly #lock: KeyValueStore;
   #nextSlot = 0;
+  /** What the file holds as far as this process has read or written it. */
+  #known: Buffer | undefined;
 
-  constructor(file: FileHandle) {
+  constructor(file: FileHandle, lock: KeyValueStore) {
     this.#file = file;
+    this.#lock = lock;
+  }
+
+  async #readSlots(): Promise<Buffer> {
+    const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(2 * slotBytes), 0, 2 * slotBytes, 0);
+    return buffer.subarray(0, bytesRead);
   }
 
   async read(): Promise<string | undefined> {
-    const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(2 * slotBytes), 0, 2 * slotBytes, 0);
+    const buffer = (this.#known = await this.#readSlots());
+    const bytesRead = buffer.length;
     if (bytesRead === 0) return undefined;
     const slots = [0, 1].map((slot) => parseSlot(buffer.subarray(slot * slotBytes, (slot + 1) * slotBytes)));
     const sizes = slots.map((note) => (note === undefined ? -1 : parseCheckpoint(note).treeSize));
@@ -59,7 +90,16 @@ class PublishedFile implements PublishedStore {
   }
 
   async write(note: string): Promise<void> {
-    const { bytesWritten } = await this.#file.write(encodeSlot(note), 0, slotBytes, this.#nextSlot * slotBytes);
+    const before = await this.#readSlots();
+    if (this.#known && Buffer.compare(before, this.#known) !== 0) {
+      throw startError('LEDGER_PUBLISHED_CHANGED', 'Let one ledger use it.');
+    }
+    const slot = encodeSlot(note);
+    const at = this.#nextSlot * slotBytes;
+    this.#known = Buffer.alloc(Math.max(before.length, at + slotBytes));
+    this.#known.set(before);
+    this.#known.set(slot, at);
+    const { bytesWritten } = await this.#file.write(slot, 0, slotBytes, at);
     // A disk that is full takes a part and calls it a success.
     assert.equal(bytesWritten, slotBytes, 'a checkpoint is written whole');
     await this.#file.datasync();
@@ -68,6 +108,7 @@ class PublishedFile implements PublishedStore {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
+    await this.#lock.close();
   }
 }
 

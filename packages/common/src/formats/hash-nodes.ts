@@ -1,0 +1,34 @@
+import { HASH_SIZE } from './merkle.ts';
+import { sha256, sha256Into } from './sha256.ts';
+
+const pairSize = 2 * HASH_SIZE;
+const scratch = new Uint8Array(1 + pairSize);
+scratch[0] = 1;
+
+/**
+ * RFC 6962 §2.1 for neighbours: the hash of each of `count` pairs that lie one after another in `source` from byte
+ * `from`, written one after another into `target` from byte `to`. Both may be the same bytes where they do not overlap.
+ */
+export function hashPairs(source: Uint8Array, from: number, count: number, target: Uint8Array, to: number): void {
+  for (let pair = 0; pair < count; pair += 1) {
+    const start = from + pair * pairSize;
+    scratch.set(source.subarray(start, start + pairSize), 1);
+    sha256Into(scratch, target, to + pair * HASH_SIZE);
+  }
+}
+
+/** The hash of two nodes that lie apart, as a new array of 32 bytes. */
+export function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
+  scratch.set(left, 1);
+  scratch.set(right, 1 + HASH_SIZE);
+  return sha256(scratch);
+}
+
+/** The root of a complete subtree: of `count` hashes, a power of two, that lie in `source` from byte `from`. */
+export function hashSubtree(source: Uint8Array, from: number, count: number): Uint8Array {
+  if (count === 1) return source.slice(from, from + HASH_SIZE);
+  const nodes = new Uint8Array((count / 2) * HASH_SIZE);
+  hashPairs(source, from, count / 2, nodes, 0);
+  for (let width = count / 4; width >= 1; width /= 2) hashPairs(nodes, 0, width, nodes, 0);
+  return nodes.subarray(0, HASH_SIZE);
+}
