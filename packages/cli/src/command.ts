@@ -23,6 +23,14 @@ export function wholeNumber(min: number): (text: string) => number {
   };
 }
 
+/** Reads an option that is a list of names, separated by commas. */
+export function splitNames(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+}
+
 /** Gathers an option that may be given several times. */
 export function gather(value: string, gathered: readonly string[] = []): readonly string[] {
   return [...gathered, value];

@@ -27,6 +27,12 @@ export function urlsOf(host: string, ports: Ports): Record<ServiceName, string> 
   >;
 }
 
+/** Names of the ledger's logs beside `lucid`, which need a key each. */
+export function logNamesOf(env: Environment): string[] {
+  const names = (env['LEDGER_LOGS'] ?? '').split(',').map((name) => name.trim());
+  return names.filter((name) => name !== '' && name !== 'lucid');
+}
+
 /** Where api leaves the code that registers the first administrator. */
 export function setupCodePath(dataDir: string): string {
   return join(dataDir, 'keys', 'setup-code');
@@ -68,5 +74,6 @@ export function platformEnvironment({ dataDir, host, ports }: EnvironmentOptions
     API_SIGN_IN_URL: urls.gateway,
     API_JWKS_URL: `${urls.api}/.well-known/jwks.json`,
     API_SETUP_CODE_FILE: setupCodePath(dataDir),
+    LEDGER_KEYS_DIR: join(dataDir, 'keys'),
   };
 }

@@ -5,7 +5,7 @@ import { ensurePlatformKeys, type PlatformKeys } from '@lucid/cli/setup/keys';
 import type { Environment } from '@lucid/common/runtime/config';
 import type { Logger } from '@lucid/common/runtime/logger';
 import type { RunningService } from '@lucid/common/runtime/run';
-import { keyEnvironment, platformEnvironment, setupCodePath, urlsOf } from './environment.ts';
+import { keyEnvironment, logNamesOf, platformEnvironment, setupCodePath, urlsOf } from './environment.ts';
 import { type Ports, portsFrom, type ServiceName } from './ports.ts';
 import { waitUntilReady } from './readiness.ts';
 import { starters } from './services.ts';
@@ -48,7 +48,7 @@ const startingOrder: readonly (readonly ServiceName[])[] = [
 /** Makes missing keys, starts the nine services side by side and waits until each is ready. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { dataDir, profile = 'dev' } = options;
-  const keys = await ensurePlatformKeys(join(dataDir, 'keys'), { profile });
+  const keys = await ensurePlatformKeys(join(dataDir, 'keys'), { profile, logs: logNamesOf(options.env ?? {}) });
   const services = await startServices({ ...options, env: { ...keyEnvironment(keys), ...options.env } });
   const codePath = options.env?.['API_SETUP_CODE_FILE'] ?? setupCodePath(dataDir);
   return { ...services, keys, setupCode: () => readSetupCode(codePath) };

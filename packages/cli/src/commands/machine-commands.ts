@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { gather, type Lazily, wholeNumber } from '../command.ts';
+import { gather, type Lazily, splitNames, wholeNumber } from '../command.ts';
 import { profiles } from '../doctor/finding.ts';
 
 /** setup and doctor: the machine a platform runs on. */
@@ -20,6 +20,7 @@ export function machineCommands(program: Command, lazily: Lazily): void {
         'root',
       ]),
     )
+    .option('--logs <names>', 'further logs of the ledger, comma separated: a key for each', splitNames)
     .option('--profile <profile>', 'governance timings of a new chain: production (days, the default) or dev (seconds)')
     .option('--chain-id <id>', 'EIP-155 chain id of a new chain', wholeNumber(1))
     .option('--guardian <address>', 'may cancel proposals; the founding member unless given')

@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises';
 import { cliError } from '../errors.ts';
 import { formatFields, type Output } from '../output.ts';
 import { type NameRoot, nameRootInError } from '../root-name.ts';
-import type { GenesisOptions } from '../setup/genesis.ts';
 import { serviceUser } from '../setup/host-layout.ts';
 import { ensureHostRoot, type HostRoot } from '../setup/host-root.ts';
+import type { PlatformOptions } from '../setup/keys.ts';
 import { isErrno } from '../setup/private-file.ts';
 import { describeKeys, listCreated, noteUnused } from './setup.ts';
 
@@ -12,7 +12,7 @@ import { describeKeys, listCreated, noteUnused } from './setup.ts';
 const setupCode = 'data/api/setup-code';
 
 /** Makes the machine's folders, keys and copies, and says what comes next. */
-export async function runRoot(output: Output, root: string, options: GenesisOptions, name: NameRoot): Promise<void> {
+export async function runRoot(output: Output, root: string, options: PlatformOptions, name: NameRoot): Promise<void> {
   const host = await makeRoot(root, options, name);
   noteUnused(options, host.keys, output.note);
   if (process.geteuid?.() !== serviceUser.uid) {
@@ -25,7 +25,7 @@ export async function runRoot(output: Output, root: string, options: GenesisOpti
   );
 }
 
-async function makeRoot(root: string, options: GenesisOptions, name: NameRoot): Promise<HostRoot> {
+async function makeRoot(root: string, options: PlatformOptions, name: NameRoot): Promise<HostRoot> {
   try {
     await verifyOwner(root, process.geteuid?.());
     return await ensureHostRoot(root, options);

@@ -5,7 +5,8 @@ import { cliError } from '../errors.ts';
 import { formatFields } from '../output.ts';
 import { nameRoot } from '../root-name.ts';
 import { type GenesisOptions, type GovernanceProfile, governanceTimings } from '../setup/genesis.ts';
-import { ensurePlatformKeys, type PlatformKeys } from '../setup/keys.ts';
+import { isLogName } from '../setup/host-layout.ts';
+import { ensurePlatformKeys, type PlatformKeys, type PlatformOptions } from '../setup/keys.ts';
 
 interface SetupOptions {
   readonly keys?: string;
@@ -14,6 +15,7 @@ interface SetupOptions {
   readonly profile?: string;
   readonly chainId?: number;
   readonly guardian?: string;
+  readonly logs?: readonly string[];
 }
 
 /** Makes what is missing: of a platform's keys, or with `--root` of everything it has on its machine. */
@@ -44,13 +46,16 @@ export const run: Run<SetupOptions> = async ({ config }, output, options) => {
   );
 };
 
-function parseGenesisOptions({ profile, chainId, guardian }: SetupOptions): GenesisOptions {
+function parseGenesisOptions({ profile, chainId, guardian, logs = [] }: SetupOptions): PlatformOptions {
   if (profile !== undefined && !Object.hasOwn(governanceTimings, profile))
     throw cliError('USAGE_INVALID', '--profile is production or dev.');
   if (guardian !== undefined && !isAddress(guardian)) {
     throw cliError('USAGE_INVALID', `--guardian takes an address: 0x and 40 hex digits.`);
   }
+  const odd = logs.find((name) => !isLogName(name));
+  if (odd !== undefined) throw cliError('USAGE_INVALID', `--logs: "${odd}" is not lower-case letters, digits, dashes.`);
   return {
+    logs: logs.filter((name) => name !== 'lucid'),
     ...(profile === undefined ? {} : { profile: profile as GovernanceProfile }),
     ...(chainId === undefined ? {} : { chainId }),
     ...(guardian === undefined ? {} : { guardian: getAddress(guardian) }),

@@ -1,6 +1,14 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { copyPath, dataFolders, hostFolders, listSecretCopies, serviceUser } from '../setup/host-layout.ts';
+import { basename, dirname, join } from 'node:path';
+import {
+  copyPath,
+  dataFolders,
+  findLogKeys,
+  hostFolders,
+  listSecretCopies,
+  secretsOfLedger,
+  serviceUser,
+} from '../setup/host-layout.ts';
 import type { Finding } from './finding.ts';
 
 /** How many offences a finding names. */
@@ -62,7 +70,8 @@ function checkSecrets(root: string, entries: readonly Entry[]): Finding {
   const id = 'secrets';
   const why = 'A service does not start without its files, and is to have no other’s.';
   const names = new Set(entries.map(({ name }) => name));
-  const copies = listSecretCopies();
+  const ofLogs = [...names].filter((name) => [hostFolders.keys, secretsOfLedger].includes(dirname(name)));
+  const copies = listSecretCopies(findLogKeys(ofLogs.map((name) => basename(name))));
   const missing = copies.flatMap((copy) => [copyPath(copy), `${hostFolders.keys}/${copy.file}`]);
   const gone = [...new Set(missing)].filter((name) => !names.has(name));
   const folders = dataFolders.map((name) => `${hostFolders.data}/${name}`).filter((name) => !names.has(name));

@@ -1,6 +1,9 @@
 /** The folders under the platform's root: `keys`, then one folder a service in `secrets` and in `data`. */
 export const hostFolders = { keys: 'keys', secrets: 'secrets', data: 'data' } as const;
 
+/** The ledger's own folder of secrets. */
+export const secretsOfLedger = `${hostFolders.secrets}/ledger`;
+
 /** Where a container finds its service's folder of `secrets`. */
 export const secretsMount = '/run/secrets';
 
@@ -54,6 +57,26 @@ const storeSecrets = {
   mongo: ['mongo.key', 'mongo-root.password', 'mongo-lucid.password'],
 } as const;
 
+const logNamePattern = /^[a-z][a-z0-9-]{0,31}$/;
+/** Who opens the ledger's logs. */
+const logHolders = ['ledger', 'platform', 'standalone-blockchain-api'] as const satisfies readonly SecretHolder[];
+
+/** Whether a log may be called so (`LEDGER_LOGS`). */
+export function isLogName(name: string): boolean {
+  return logNamePattern.test(name);
+}
+
+/** The key file of a log beside `lucid`, in `keys` and in the folder of whoever opens it. */
+export function logKeyFile(name: string): string {
+  return `ledger-${name}.key`;
+}
+
+/** Those of some files that are keys of logs, each once. */
+export function findLogKeys(files: readonly string[]): string[] {
+  const found = files.filter((file) => isLogName(/^ledger-(.+)\.key$/.exec(file)?.[1] ?? ''));
+  return [...new Set(found)].toSorted();
+}
+
 /** Everything that keeps state: a folder in `data` each, mounted as the container's /var/lib/NAME. */
 export const dataFolders: readonly string[] = [
   ...Object.keys(serviceSecrets),
@@ -73,13 +96,14 @@ export function copyPath({ holder, file }: SecretCopy): string {
   return `${hostFolders.secrets}/${holder}/${file}`;
 }
 
-/** Every copy under `secrets`, in a fixed order. */
-export function listSecretCopies(): SecretCopy[] {
+/** Every copy under `secrets`, in a fixed order; `logKeys` are the key files of further logs. */
+export function listSecretCopies(logKeys: readonly string[] = []): SecretCopy[] {
   const ofServices = Object.entries(serviceSecrets).flatMap(([holder, variables]) =>
     variables.map((variable: SecretVariable) => ({ holder, file: secretFiles[variable] })),
   );
   const ofStores = Object.entries(storeSecrets).flatMap(([holder, files]) => files.map((file) => ({ holder, file })));
-  return [...ofServices, ...ofStores];
+  const ofLogs = logHolders.flatMap((holder) => logKeys.map((file) => ({ holder, file })));
+  return [...ofServices, ...ofStores, ...ofLogs];
 }
 
 /**

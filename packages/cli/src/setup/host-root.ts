@@ -1,9 +1,16 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cliError } from '../errors.ts';
-import type { GenesisOptions } from './genesis.ts';
-import { copyPath, dataFolders, hostFolders, listSecretCopies, type SecretCopy } from './host-layout.ts';
-import { ensurePlatformKeys, type PlatformKeys } from './keys.ts';
+import {
+  copyPath,
+  dataFolders,
+  findLogKeys,
+  hostFolders,
+  listSecretCopies,
+  type SecretCopy,
+  secretsOfLedger,
+} from './host-layout.ts';
+import { ensurePlatformKeys, type PlatformKeys, type PlatformOptions } from './keys.ts';
 import { createPrivateFile, ensurePrivateFolder, findPrivateFile, isErrno, removeLeftovers } from './private-file.ts';
 import { ensureStoreKeys } from './store-keys.ts';
 
@@ -29,7 +36,7 @@ const irreplaceable = {
  * none replaces anything, so a call after a crash goes on where the other stopped.
  * @throws KEY_LOST, SECRET_COPY_DIFFERS, and what `ensurePlatformKeys` throws; each says what to do
  */
-export async function ensureHostRoot(root: string, options: GenesisOptions = {}): Promise<HostRoot> {
+export async function ensureHostRoot(root: string, options: PlatformOptions = {}): Promise<HostRoot> {
   await verifyNothingLost(root);
   const created: string[] = [];
   const folders = await ensureFolders(root, created);
@@ -38,7 +45,7 @@ export async function ensureHostRoot(root: string, options: GenesisOptions = {})
   const keys = await ensurePlatformKeys(keyFolder, options);
   const ofStores = await ensureStoreKeys(keyFolder);
   created.push(...[...keys.created, ...ofStores].map((file) => `${hostFolders.keys}/${file}`));
-  for (const copy of listSecretCopies()) {
+  for (const copy of listSecretCopies(await listLogKeys(root))) {
     if (await ensureCopy(root, copy)) created.push(copyPath(copy));
   }
   return { root, keys, created };
@@ -60,7 +67,7 @@ async function ensureFolders(root: string, created: string[]): Promise<string[]>
 /** Keys are made before their copies and before any data: where these are without those, a key was lost. */
 async function verifyNothingLost(root: string): Promise<void> {
   const keyFolder = join(root, hostFolders.keys);
-  for (const copy of listSecretCopies()) {
+  for (const copy of listSecretCopies(await listLogKeys(root))) {
     if (!(await exists(join(root, copyPath(copy)))) || (await exists(join(keyFolder, copy.file)))) continue;
     const [from, to] = [join(root, copyPath(copy)), join(keyFolder, copy.file)];
     throw cliError('KEY_LOST', `${to} is gone, but its copy is there. Put it back: cp -p ${from} ${to}`);
@@ -73,6 +80,12 @@ async function verifyNothingLost(root: string): Promise<void> {
     const detail = `${join(keyFolder, lost)} is gone, but ${data} was made with it. Restore the key folder from a backup; for a new platform move ${join(root, hostFolders.data)} away.`;
     throw cliError('KEY_LOST', detail);
   }
+}
+
+/** The key files of further logs: those that are there, and those of which only a copy is left. */
+async function listLogKeys(root: string): Promise<string[]> {
+  const folders = [hostFolders.keys, secretsOfLedger];
+  return findLogKeys((await Promise.all(folders.map((folder) => listFiles(join(root, folder))))).flat());
 }
 
 async function findMissing(folder: string, files: readonly string[]): Promise<string | undefined> {
@@ -104,10 +117,15 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function isEmpty(folder: string): Promise<boolean> {
+  return (await listFiles(folder)).length === 0;
+}
+
+/** What is in a folder; nothing where there is none. */
+async function listFiles(folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).length === 0;
+    return await readdir(folder);
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return true;
+    if (isErrno(error, 'ENOENT')) return [];
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import type { GenesisConfig } from '@lucid/contracts/genesis-config';
 import { computeAddress } from 'ethers';
 import { cliError } from '../errors.ts';
 import { ensureGenesis, type GenesisOptions } from './genesis.ts';
+import { logKeyFile } from './host-layout.ts';
 import { createPrivateFile, ensurePrivateFolder, findPrivateFile, readSecretFile } from './private-file.ts';
 
 /** PKCS#8 PEM, Ed25519. */
@@ -30,6 +31,12 @@ const genesisFile = 'genesis.json';
 
 const restore = 'Restore it from a backup, or move it away to have a new one made.';
 
+/** What a platform is to have besides what every one has. */
+export type PlatformOptions = GenesisOptions & {
+  /** Names of logs beside `lucid`, each with a key of its own. */
+  readonly logs?: readonly string[];
+};
+
 type KeyName = keyof typeof ed25519Files | keyof typeof walletFiles;
 
 /** Where a platform's keys are, and what they say in public. */
@@ -48,10 +55,11 @@ export interface PlatformKeys {
  * already is checked and kept, never overwritten; so it may be called at every start.
  * @throws KEY_FOLDER_EXPOSED, KEY_FILE_EXPOSED, KEY_FILE_INVALID, GENESIS_FILE_INVALID, each naming the file
  */
-export async function ensurePlatformKeys(folder: string, options: GenesisOptions = {}): Promise<PlatformKeys> {
+export async function ensurePlatformKeys(folder: string, options: PlatformOptions = {}): Promise<PlatformKeys> {
   await ensurePrivateFolder(folder);
   const created: string[] = [];
-  for (const name of Object.values(ed25519Files)) {
+  const logKeys = (options.logs ?? []).map(logKeyFile);
+  for (const name of [...Object.values(ed25519Files), ...logKeys]) {
     await ensureKey(join(folder, name), createEd25519Pem, verifyEd25519Pem, created);
   }
   const address: Record<string, string> = {};

@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { checkFolders } from '../../src/doctor/folders.ts';
 import { listSecretCopies } from '../../src/setup/host-layout.ts';
 import { ensureHostRoot } from '../../src/setup/host-root.ts';
 
@@ -43,6 +44,37 @@ describe('the first time', () => {
     expect(one.keys.addresses).toEqual(two.keys.addresses);
     const all = [...one.created, ...two.created].filter((name) => !name.endsWith('/'));
     expect(new Set(all).size).toBe(all.length);
+  });
+});
+
+describe('further logs', () => {
+  const copies = ['ledger', 'platform', 'standalone-blockchain-api'].map(
+    (holder) => `secrets/${holder}/ledger-audit.key`,
+  );
+
+  test('have a key each, copied to whoever opens logs, and kept when the log is not named again', async () => {
+    const { created } = await ensureHostRoot(root, { logs: ['audit'] });
+    expect(created).toEqual(expect.arrayContaining(['keys/ledger-audit.key', ...copies]));
+    const before = await snapshot();
+    for (const copy of copies) expect(before[copy]).toBe(before['keys/ledger-audit.key']);
+    expect(before['keys/ledger-audit.key']).not.toBe(before['keys/ledger.key']);
+    expect((await ensureHostRoot(root)).created).toEqual([]);
+    expect((await ensureHostRoot(root, { logs: ['audit', 'b'] })).created).toContain('keys/ledger-b.key');
+    expect(await snapshot()).toMatchObject(before);
+  });
+
+  test('a key that is gone while its copy is there was lost, and is not made anew', async () => {
+    await ensureHostRoot(root, { logs: ['audit'] });
+    await rm(join(root, 'keys/ledger-audit.key'));
+    await expect(ensureHostRoot(root, { logs: ['audit'] })).rejects.toMatchObject({ code: 'KEY_LOST' });
+  });
+
+  test('doctor takes their keys for what they are', async () => {
+    await ensureHostRoot(root, { logs: ['audit'] });
+    const secrets = () => checkFolders(root).find(({ id }) => id === 'secrets');
+    expect(secrets()).toMatchObject({ severity: 'ok' });
+    await rm(join(root, 'secrets/platform/ledger-audit.key'));
+    expect(secrets()).toMatchObject({ found: 'Missing: secrets/platform/ledger-audit.key.' });
   });
 });
 
