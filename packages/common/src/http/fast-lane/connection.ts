@@ -44,6 +44,7 @@ export class LaneConnection {
   #current: Current | undefined;
   /** The head of a request whose body is still coming. */
   #partial: RequestHead | undefined;
+  #partialIdentity: Identity | undefined;
   /** When it began to wait for what it waits for now, in the lane's time. */
   #since: number;
   #isFresh = true;
@@ -82,7 +83,7 @@ export class LaneConnection {
       const head = this.#reader.read(bytes, start);
       if (!head) return this.#handOver(bytes);
       const end = start + head.size + head.bodySize;
-      if (end > bytes.length) return requests.length === 0 ? this.#awaitBody(head, bytes) : this.#handOver(bytes);
+      if (end > bytes.length) return requests.length === 0 ? this.#awaitBody(head) : this.#handOver(bytes);
       requests.push({ head, start, end });
       start = end;
     }
@@ -98,18 +99,22 @@ export class LaneConnection {
   }
 
   /** A caller who may not call is not waited for: the ordinary server refuses them before the body comes. */
-  #awaitBody(head: RequestHead, bytes: Buffer): void {
+  #awaitBody(head: RequestHead): void {
     if (this.#partial === undefined) this.#since = this.#lane.now();
     this.#partial = head;
+    const admit = (identity: Identity | undefined): void => {
+      this.#partialIdentity = identity;
+      if (!isAllowed(head, identity)) refuse();
+    };
     const refuse = (): void => {
-      if (this.#waiting && !this.#isBusy && !this.#isGone) this.#handOver(this.#waiting);
+      if (this.#waiting && !this.#isBusy) this.#handOver(this.#waiting);
     };
     try {
       const identity = this.#lane.traffic.identify(this.socket, head.authorization);
-      if (identity instanceof Promise) identity.then((found) => isAllowed(head, found) || refuse(), refuse);
-      else if (!isAllowed(head, identity)) this.#handOver(bytes);
+      if (identity instanceof Promise) identity.then(admit, refuse);
+      else admit(identity);
     } catch {
-      this.#handOver(bytes);
+      refuse();
     }
   }
 
@@ -268,7 +273,7 @@ export class LaneConnection {
 
   /** Answers a request that did not come whole, as the ordinary server would, and ends the connection. */
   #break(code: string): void {
-    if (this.#partial) this.#lane.recordBroken(this.#partial, this.socket);
+    if (this.#partial) this.#lane.recordBroken(this.#partial, this.#partialIdentity);
     this.#waiting = undefined;
     this.#partial = undefined;
     this.#lane.breakOff(this.socket, code);
@@ -279,7 +284,7 @@ export class LaneConnection {
   };
 
   readonly #onClose = (): void => {
-    if (this.#partial && this.#waiting) this.#lane.recordBroken(this.#partial, this.socket);
+    if (this.#partial) this.#lane.recordBroken(this.#partial, this.#partialIdentity);
     this.#record(clientGoneStatus);
     this.#leave();
     this.#lane.forget(this);

@@ -108,6 +108,11 @@ export class Lane {
     return this.#connections.size;
   }
 
+  /** Requests that wait for room. */
+  get heldCount(): number {
+    return this.#held.count;
+  }
+
   /** Whether answers must say that the connection closes: the ordinary server does that. */
   get isDraining(): boolean {
     return this.#app.readiness.isDraining || this.#isClosing;
@@ -180,16 +185,10 @@ export class Lane {
   }
 
   /** Records a request whose body never came whole. */
-  recordBroken({ route, requestId, traceparent, authorization }: RequestHead, socket: Socket): void {
-    const identity = this.traffic.identify(socket, authorization);
+  recordBroken({ route, requestId, traceparent }: RequestHead, identity: Identity | undefined): void {
     const trace = { requestId: acceptRequestId(requestId), traceparent: acceptTraceparent(traceparent) };
     this.traffic.begin();
-    this.record(route, {
-      trace,
-      identity: identity instanceof Promise ? undefined : identity,
-      status: clientGoneStatus,
-      durationMs: 0,
-    });
+    this.record(route, { trace, identity, status: clientGoneStatus, durationMs: 0 });
   }
 
   /** Answers what is no whole request, and ends the connection. */
