@@ -9,14 +9,13 @@ import { waitForTunnel } from '@lucid/client/wait-for-tunnel';
 import { tunnelErrors } from '@lucid/common/apis/tunnels';
 import type { TunnelView } from '@lucid/common/apis/tunnels-schemas';
 import { isAppError } from '@lucid/common/errors';
-import { createVisitOnion } from '@lucid/tunnel-tools/clients/socks-probe/visit-onion';
 import { parseBase32 } from '@lucid/tunnel-tools/domain/base32';
-import type { VisitOnion } from '@lucid/tunnel-tools/domain/probe';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Forwarder, startForwarder } from '../support/forwarder.ts';
 import { injections, refusedTargets } from '../support/hostile-tunnels.ts';
 import { LucidCommand } from '../support/lucid-command.ts';
 import { startTestPlatform, type TestPlatform } from '../support/platform.ts';
+import { Visits } from '../support/tor/visits.ts';
 import { startTorNetwork, type TorNetwork } from '../support/tor-network.ts';
 import { TunnelToolsProcess } from '../support/tunnel-tools-process.ts';
 
@@ -34,7 +33,7 @@ let door: Forwarder;
 /** The operator, on the platform's machine. */
 let operator: LucidCommand;
 let tunnels: TunnelsClient;
-let visitFresh: VisitOnion;
+let visits: Visits;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lucid-tunnels-'));
@@ -80,32 +79,16 @@ beforeAll(async () => {
   ) as {
     readonly tokens: { readonly accessToken: string };
   };
-  const control = { path: network.visitor.controlSocket, timeoutMs: 5000 };
-  visitFresh = createVisitOnion({ proxy: network.visitor.socks, control, path: '/livez', timeoutMs: 30_000 });
+  visits = new Visits(network.visitor, '/livez');
   tunnels = createTunnelsClient({ url: tools.url, token: () => credentials.tokens.accessToken });
 });
 afterAll(async () => {
   await stack.disposeAsync();
 });
 
-/** A stranger with a tor of their own. It forgets what it knew at most once in ten seconds, so visits are few. */
-async function visit(onionAddress: string, clientKey?: Uint8Array): Promise<string> {
-  const outcome = await visitFresh({
-    onionAddress,
-    virtualPort: 80,
-    ...(clientKey === undefined ? {} : { clientKey }),
-  });
-  return outcome.ok ? 'arrived' : (outcome.steps.at(-1)?.code ?? '');
-}
-
-/** Visits until it ends so: what changes takes a moment to get around the network. */
+/** Visits as a stranger with a tor of their own, until it ends so. */
 async function visitUntil(onionAddress: string, end: string, clientKey?: Uint8Array): Promise<void> {
-  const until = performance.now() + 60_000;
-  for (;;) {
-    const ended = await visit(onionAddress, clientKey);
-    if (ended === end) return;
-    if (performance.now() > until) throw new Error(`the visit ends with ${ended}`);
-  }
+  await visits.until(end, { onionAddress, ...(clientKey === undefined ? {} : { clientKey }) });
 }
 
 /** A call by what the visitor's tor knows, on circuits of its own: the status, or tor's reply, or why there is none. */
@@ -121,14 +104,18 @@ async function call(onionAddress: string, timeoutMs = 10_000): Promise<number | 
   }
 }
 
-/** Calls until it is answered: on a busy machine circuits fail. */
-async function callUntilAnswered(onionAddress: string): Promise<void> {
+/** Calls until it ends so: on a busy machine circuits fail. */
+async function callUntil(onionAddress: string, end: number | string): Promise<void> {
   const until = performance.now() + 60_000;
   for (;;) {
     const ended = await call(onionAddress);
-    if (ended === 200) return;
-    if (performance.now() > until) throw new Error(`the call ends with ${ended}`);
+    if (ended === end) return;
+    if (performance.now() > until) throw new Error(`the call ends with ${ended}, not ${end}`);
   }
+}
+
+async function callUntilAnswered(onionAddress: string): Promise<void> {
+  await callUntil(onionAddress, 200);
 }
 
 /** What tor has, of ours and of others. */
@@ -208,7 +195,7 @@ test.concurrent('for authorized clients: no key, a key, a key that was revoked',
   expect(line).toMatch(new RegExp(`^${onionAddress.slice(0, 56)}:descriptor:x25519:[A-Z2-7]{52}\n$`));
   const key = parseAuthPrivate(line);
   await waitForTunnel(tunnels, 'private');
-  expect(await call(onionAddress)).toBe('F4');
+  await callUntil(onionAddress, 'F4');
   await visitUntil(onionAddress, 'arrived', key);
   // The service itself is let in by a key of its own, so that it can verify.
   expect(await operator.run('tunnel', 'verify', 'private')).toMatchObject({ exitCode: 0 });
@@ -267,7 +254,7 @@ test('the target moves: it is found again behind the same address', async () => 
   const moved = await startForwarder('127.0.0.3', door.port, new URL(platform.urls.gateway));
   await door[Symbol.asyncDispose]();
   door = moved;
-  expect(await call(onionAddress)).toBe('01');
+  await callUntil(onionAddress, '01');
   await tools.resolveTo(gatewayHost, '127.0.0.3');
   await visitUntil(onionAddress, 'arrived');
   expect(door.connectionCount).toBeGreaterThan(0);

@@ -1,15 +1,14 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CommandFailed } from '../../support/run-command.ts';
 import type { Steps } from '../../support/steps.ts';
+import { Visits } from '../../support/tor/visits.ts';
 import { startTorNetwork, type TorNetwork } from '../../support/tor-network.ts';
 import { findContainer } from '../containers.ts';
 import type { ComposeFiles, Stack } from '../stack.ts';
 import { waitUntilHealthy } from './faults.ts';
 
 const files: ComposeFiles = ['compose.yaml', 'tor.yaml', 'redis.yaml'];
-const fetchTimeoutMs = 90_000;
 
 /** A private Tor network and the folder of torrc lines by which tor-proxy joins it. */
 export interface JoinedNetwork extends AsyncDisposable {
@@ -41,7 +40,9 @@ type Demo = (url: string, socks: string) => Promise<string>;
 /** Onion services as an operator makes them, seen by a visitor on the other side of the Tor network. */
 export async function checkTor(steps: Steps, stack: Stack, { visitor }: JoinedNetwork, demo: Demo): Promise<void> {
   const lucid = (...args: string[]) => stack.compose(files, ['run', '--rm', '-T', 'server-tools', ...args]);
-  const visit = (host: string, path = '/readyz') => fetchThrough(stack, visitor.socks.port, `http://${host}${path}`);
+  const visits = new Visits(visitor, '/readyz');
+  const visit = async (onionAddress: string) =>
+    `${((await visits.until('arrived', { onionAddress })) / 1000).toFixed(1)} s`;
 
   const onion = await steps.need('publish the gateway', async () => {
     const tunnel = JSON.parse(await lucid('--json', 'tunnel', 'create', 'door', '--port', '80=gateway', '--wait')) as {
@@ -92,21 +93,6 @@ async function moveGateway(stack: Stack): Promise<void> {
   const wait = 'setTimeout(() => {}, 600_000)';
   await stack.compose(files, ['run', '-d', '--entrypoint', '/nodejs/bin/node', 'server-tools', '-e', wait]);
   await stack.up(files, '--no-deps', 'gateway');
-}
-
-/** Asks until it is answered, as a person reloads a page; returns how long that took. */
-async function fetchThrough(stack: Stack, socksPort: number, url: string): Promise<string> {
-  const startedAt = performance.now();
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      // A user name of its own: circuits and descriptors that failed before are not used again.
-      await stack.get(url, '--socks5-hostname', `visit${attempt}:x@127.0.0.1:${socksPort}`);
-      return `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
-    } catch (error) {
-      if (!(error instanceof CommandFailed) || performance.now() - startedAt > fetchTimeoutMs) throw error;
-      await delay(1000);
-    }
-  }
 }
 
 async function expectRefusal(create: () => Promise<string>, target: string): Promise<void> {

@@ -22,9 +22,14 @@ export interface ClientNode {
 
 type Lines = readonly string[];
 
-/** What any tor needs to join: the authorities it believes, and leave to use so small a network. */
+/**
+ * What any tor needs to join: the authorities it believes, leave to use so small a network, and how long a circuit may
+ * take. A tor that learns that time learns 50 ms here, and gives up nearly every circuit once the machine is busy; one
+ * that has not learned it yet waits three minutes for a service that was killed.
+ */
 export function joiningLines(authorities: Lines): Lines {
-  return ['TestingTorNetwork 1', 'PathsNeededToBuildCircuits 0.67', ...authorities];
+  const patience = ['LearnCircuitBuildTimeout 0', 'CircuitBuildTimeout 5'];
+  return ['TestingTorNetwork 1', 'PathsNeededToBuildCircuits 0.67', ...patience, ...authorities];
 }
 
 /** The torrc of an authority or a relay. Nothing leaves the network: there is no exit. */
