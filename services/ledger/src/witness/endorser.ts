@@ -91,6 +91,7 @@ export class Endorser implements AsyncDisposable {
 
   /** Ends with the last witness, or when the grace is over. */
   async #grace(all: Promise<unknown>, signal: AbortSignal): Promise<void> {
+    if (this.#options.graceMs === 0) return;
     const over = new AbortController();
     const wait = this.#options
       .sleep(this.#options.graceMs, AbortSignal.any([over.signal, signal]))
