@@ -21,6 +21,8 @@ export interface LedgerServer extends AsyncDisposable {
 }
 
 export interface LedgerServerOptions {
+  /** The log's key, PEM; a new one unless given. */
+  readonly logKey?: string;
   /** Added to its environment: the disk shim, a switch to compare. */
   readonly env?: Readonly<Record<string, string>>;
   /** Where a processor profile is written when it ends. */
@@ -35,14 +37,18 @@ export async function benchScratch(): Promise<AsyncDisposable & { readonly path:
 }
 
 /** The ledger as it runs in production, in a process and a folder of its own. */
-export async function startLedger({ env = {}, profileFolder }: LedgerServerOptions = {}): Promise<LedgerServer> {
+export async function startLedger({
+  env = {},
+  logKey,
+  profileFolder,
+}: LedgerServerOptions = {}): Promise<LedgerServer> {
   await using stack = new AsyncDisposableStack();
   const scratch = stack.use(await benchScratch());
   const pem = (): string =>
     generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const serviceKey = pem();
   await writeFile(join(scratch.path, 'service.key'), serviceKey);
-  await writeFile(join(scratch.path, 'ledger.key'), pem());
+  await writeFile(join(scratch.path, 'ledger.key'), logKey ?? pem());
   const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
   const child = spawn(process.execPath, ['--conditions=source', ...profiling, main], {
     env: {
