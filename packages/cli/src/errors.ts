@@ -64,11 +64,18 @@ export function cliError(code: CliErrorCode, detail: string, options: AppErrorOp
   return new AppError(code, detail, options);
 }
 
+/** Of files and folders of this machine. */
+const localCodes =
+  /^(JOURNAL_|RESTORE_|BACKUP_LOCKED$|LOG_STATE_|STORE_(LOCKED|CORRUPT|OPEN_FAILED)$|LEDGER_(PUBLISHED|KEY)_)/;
+/** A log or a copy of one does not hold. */
+const unprovenCodes = /^(LOG_(?!ANSWER_)|BACKUP_|NOTE_|CHECKPOINT_|POLICY_QUORUM_)/;
+
 /** The exit code an error ends the process with. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (!isAppError(error)) return exitCodes.failed;
   if (error.code in cliErrors) return cliErrors[error.code as CliErrorCode].exitCode;
-  if (error.code.startsWith('JOURNAL_')) return exitCodes.local;
+  if (localCodes.test(error.code)) return exitCodes.local;
+  if (unprovenCodes.test(error.code) && error.status < 500) return exitCodes.unproven;
   // Of errors that no platform sent only the network's have a status of their own.
   if (error.status === 401 || error.status === 403) return exitCodes.access;
   if ([408, 429, 502, 503, 504].includes(error.status)) return exitCodes.unavailable;
@@ -99,6 +106,12 @@ const hints: Readonly<Record<string, string>> = {
   TUNNEL_CLIENT_AUTH_OFF: 'Make it one for authorized clients first: lucid tunnel set NAME --client-auth.',
   TUNNEL_ROTATION_RUNNING: 'The old address still has its time: lucid tunnel show NAME.',
   TUNNEL_STOPPED: 'Start it: lucid tunnel start NAME.',
+  LOG_STATE_DAMAGED: 'Remove the file: the log is then verified from its start.',
+  NOTE_UNVERIFIED:
+    'The trust file does not name this log: lucid ledger trust --log NAME prints what a platform claims.',
+  BACKUP_FILE_DIFFERS:
+    'Look which of the two holds: lucid ledger backup FOLDER --verify; then --mend, or show both to others.',
+  STORE_LOCKED: 'A ledger runs on this folder. Stop it first.',
   TRUST_MISSING: 'Say which log you trust: --trust FILE. A platform’s own: lucid ledger trust > FILE, or lucid login.',
 };
 

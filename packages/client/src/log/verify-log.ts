@@ -3,7 +3,7 @@ import { toHex } from '@lucid/common/formats/bytes';
 import { type OpenedCheckpoint, openCheckpoint } from '@lucid/common/formats/checkpoint';
 import { openTrustedCheckpoint, type TlogPolicy } from '@lucid/common/formats/policy';
 import { LogCheck } from './log-check.ts';
-import type { LogProblem } from './log-errors.ts';
+import { type LogProblem, logError } from './log-errors.ts';
 import type { LogProgress } from './log-progress.ts';
 import { type LogSource, readCheckpointFile } from './log-source.ts';
 
@@ -120,4 +120,23 @@ export async function openLogCheck(options: VerifyLogOptions): Promise<LogCheck>
     ...(signal ? { signal } : {}),
     concurrency: options.concurrency ?? 16,
   });
+}
+
+/**
+ * The entries of a log in order, packed as its bundles are, each verified when it comes. Throws the first problem's code
+ * with the problems as `data`; that the root is the checkpoint's is known when it has ended without.
+ */
+export async function* readBundles(
+  options: VerifyLogOptions,
+): AsyncGenerator<{ readonly bytes: Uint8Array; readonly count: number }, void, undefined> {
+  const check = await openLogCheck(options);
+  let done = 0;
+  for await (const { files, problems } of check.steps()) {
+    const [first] = problems;
+    if (first) throw logError(first.code, first.detail, { data: { problems } });
+    const [bundle] = files;
+    const count = check.entryCount - done;
+    if (bundle && count > 0) yield { bytes: bundle.bytes, count };
+    done = check.entryCount;
+  }
 }
