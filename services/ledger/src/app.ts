@@ -8,6 +8,7 @@ import { assertComplete } from '@lucid/common/http/implement';
 import { createService } from '@lucid/common/http/service';
 import type { Logger } from '@lucid/common/runtime/logger';
 import type { FastifyInstance } from 'fastify';
+import type { Log } from './domain/log.ts';
 import type { LogHost } from './domain/log-host.ts';
 import { appendLaneRoutes } from './lane/append-lane.ts';
 import { installMetrics } from './metrics.ts';
@@ -55,7 +56,7 @@ export async function buildApp(deps: LedgerDeps): Promise<FastifyInstance> {
   const { logger, verifyToken, checkResponses = false, classifyClient = createClientClassifier('') } = deps;
   const app = await createService({ api: ledgerApi, version: '0.1.0', logger, verifyToken, checkResponses });
   const logs = new ServedLogs(deps.hosts, deps.bundleCacheBytes ?? 4 * 1024 * 1024);
-  for (const { name, host } of logs.all) app.readiness.add(checkNameOf(name), () => void host.log);
+  for (const { name, host } of logs.all) app.readiness.add(checkNameOf(name), () => publicationOf(host.log));
   installMetrics(app, logs);
   installWitnessMetrics(app, deps.endorsers ?? new Map());
   await app.register(appendRoutes, { logs });
@@ -68,6 +69,13 @@ export async function buildApp(deps: LedgerDeps): Promise<FastifyInstance> {
   assertComplete(app, ledgerApi);
   if (deps.fastLane ?? true) installFastLane(app, appendLaneRoutes(logs.all));
   return app;
+}
+
+/** What an operator should know of a log that works: that its newest entries wait for cosignatures. */
+function publicationOf({ publishRefusal, published, treeSize }: Log): string | undefined {
+  if (publishRefusal === undefined) return undefined;
+  const why = publishRefusal instanceof Error ? publishRefusal.message : 'the policy is not met';
+  return `${treeSize - published.treeSize} entries wait for cosignatures: ${why}`;
 }
 
 /** What `/readyz` calls a log: `log`, and `log <name>` of the others. */

@@ -1,5 +1,5 @@
-/** Resolves when the dependency works; rejects with the reason when it does not. */
-export type HealthCheck = () => Promise<void> | void;
+/** Resolves when the dependency works, with what an operator should know all the same; rejects when it does not. */
+export type HealthCheck = () => Promise<string | void> | string | void;
 
 export interface ReadinessReport {
   readonly status: 'ready' | 'not ready';
@@ -54,8 +54,8 @@ async function runCheck(check: HealthCheck): Promise<{ ok: boolean; detail?: str
   const { promise: timeout, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${checkTimeoutMs} ms`)), checkTimeoutMs);
   try {
-    await Promise.race([Promise.resolve().then(check), timeout]);
-    return { ok: true };
+    const detail = await Promise.race([Promise.resolve().then(check), timeout]);
+    return typeof detail === 'string' ? { ok: true, detail } : { ok: true };
   } catch (error) {
     return { ok: false, detail: error instanceof Error ? error.message : String(error) };
   } finally {

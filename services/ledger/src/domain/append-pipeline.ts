@@ -93,6 +93,11 @@ export class AppendPipeline implements AsyncDisposable {
     return this.#fullWorks + this.#forming.workCount;
   }
 
+  /** How many entries they are. */
+  get waitingEntries(): number {
+    return this.#fullEntries + this.#forming.count;
+  }
+
   /** Bytes of the entries that wait. */
   get waitingBytes(): number {
     return this.#fullBytes + this.#forming.size;

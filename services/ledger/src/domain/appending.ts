@@ -1,3 +1,4 @@
+import { isAppError } from '@lucid/common/errors';
 import { leafHash } from '@lucid/common/formats/merkle';
 import type { Identity } from '@lucid/common/http/identity';
 import { requireEntry, requireWriter } from './entries.ts';
@@ -39,7 +40,7 @@ export async function appendEntries(
   return await log.appendPacked({ ...packed, ...keyOf(appender) });
 }
 
-/** A checkpoint over `treeSize` durable entries; undefined when none is published within the time. */
+/** A checkpoint over `treeSize` durable entries; undefined when none is published within the time, or cosigned as it must be. */
 export async function checkpointWithin(
   log: Log,
   treeSize: number,
@@ -50,6 +51,9 @@ export async function checkpointWithin(
   const timer = setTimeout(() => resolve(undefined), timeoutMs);
   try {
     return await Promise.race([log.publishedFor(treeSize), timeout]);
+  } catch (error) {
+    if (isAppError(error, 'LEDGER_RECEIPT_PENDING')) return undefined;
+    throw error;
   } finally {
     clearTimeout(timer);
   }

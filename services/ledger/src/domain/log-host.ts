@@ -45,6 +45,9 @@ export class LogHost implements AsyncDisposable {
       published: (treeSize) => {
         for (const observer of this.#observers) observer.published?.(treeSize);
       },
+      unendorsed: (error) => {
+        for (const observer of this.#observers) observer.unendorsed?.(error);
+      },
       failed: (error) => {
         for (const observer of this.#observers) observer.failed?.(error);
         this.#trouble = error;

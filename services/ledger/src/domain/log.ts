@@ -157,6 +157,11 @@ export class Log implements AsyncDisposable {
     return this.#pipeline.waitingCount;
   }
 
+  /** How many entries wait for a commit. */
+  get waitingEntries(): number {
+    return this.#pipeline.waitingEntries;
+  }
+
   /** Bytes of the entries that wait for a commit. */
   get waitingBytes(): number {
     return this.#pipeline.waitingBytes;

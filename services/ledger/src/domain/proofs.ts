@@ -46,6 +46,7 @@ export function inclusionProof(tree: TileTree, leafIndex: number, treeSize: numb
     // Says what is wrong, and throws.
     inclusionNodes(leafIndex, treeSize);
   }
+  tree.counts.proofs += 1;
   const { peaks, folds } = edgeOf(tree, treeSize);
   let at = peaks.length - 1;
   while ((peaks[at] as Peak).first > leafIndex) at -= 1;
@@ -64,6 +65,7 @@ export function inclusionProof(tree: TileTree, leafIndex: number, treeSize: numb
 
 /** RFC 6962 §2.1.2. Throws MERKLE_RANGE_INVALID unless 0 < oldSize ≤ newSize. */
 export function consistencyProof(tree: TileTree, oldSize: number, newSize: number): Uint8Array[] {
+  tree.counts.proofs += 1;
   return proveConsistency(oldSize, newSize, (level, index) => tree.readNode(level, index));
 }
 

@@ -18,7 +18,7 @@ export type TileTreeOptions = {
 };
 
 /** Counted work. */
-export type TreeCounts = { reads: number; hits: number };
+export type TreeCounts = { reads: number; hits: number; proofs: number };
 
 /**
  * The tree of a log as tiles: the partial tile of each level in memory, full tiles read through `readTile` and kept,
@@ -34,7 +34,7 @@ export class TileTree {
   readonly #unstored = new Map<string, OpenTile>();
   readonly #upper: Kept<OpenTile>;
   readonly #leaves: Kept<StoredTile | OpenTile>;
-  readonly counts: TreeCounts = { reads: 0, hits: 0 };
+  readonly counts: TreeCounts = { reads: 0, hits: 0, proofs: 0 };
 
   /** `tailHashes` are, of each level, the hashes of the tile that is not full, one after another; a new tree has none. */
   constructor(
