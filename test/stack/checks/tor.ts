@@ -9,6 +9,7 @@ import type { ComposeFiles, Stack } from '../stack.ts';
 import { waitUntilHealthy } from './faults.ts';
 
 const files: ComposeFiles = ['compose.yaml', 'tor.yaml', 'redis.yaml'];
+const publishTimeoutMs = 90_000;
 
 /** A private Tor network and the folder of torrc lines by which tor-proxy joins it. */
 export interface JoinedNetwork extends AsyncDisposable {
@@ -39,7 +40,7 @@ type Demo = (url: string, socks: string) => Promise<string>;
 
 /** Onion services as an operator makes them, seen by a visitor on the other side of the Tor network. */
 export async function checkTor(steps: Steps, stack: Stack, { visitor }: JoinedNetwork, demo: Demo): Promise<void> {
-  const lucid = (...args: string[]) => stack.compose(files, ['run', '--rm', '-T', 'server-tools', ...args]);
+  const lucid: Lucid = (...args) => stack.compose(files, ['run', '--rm', '-T', 'server-tools', ...args]);
   const visits = new Visits(visitor, '/readyz');
   const visit = async (onionAddress: string) =>
     `${((await visits.until('arrived', { onionAddress })) / 1000).toFixed(1)} s`;
@@ -76,6 +77,8 @@ export async function checkTor(steps: Steps, stack: Stack, { visitor }: JoinedNe
     await waitUntilHealthy(stack, ['tor-proxy', 'tunnel-tools'], (one) => {
       return one.service !== 'tor-proxy' || one.restarts > before.restarts;
     });
+    // Relays take a moment to let go of a tor that died: until then the old way in seems open, and leads nowhere.
+    await untilPublished(lucid);
     return `the same address answered after ${await visit(onion)}`;
   });
   await steps.check('gateway container recreated', async () => {
@@ -85,6 +88,20 @@ export async function checkTor(steps: Steps, stack: Stack, { visitor }: JoinedNe
     if (after === before) throw new Error(`the container is at ${after} again: nothing is shown`);
     return `at ${after}, was at ${before}; the same onion address answered after ${await visit(onion)}`;
   });
+}
+
+type Lucid = (...args: string[]) => Promise<string>;
+
+/** Waits until tunnel-tools has every tunnel on the network. */
+async function untilPublished(lucid: Lucid): Promise<void> {
+  const until = performance.now() + publishTimeoutMs;
+  for (;;) {
+    const { items } = JSON.parse(await lucid('--json', 'tunnel', 'list')) as { items: readonly { state: string }[] };
+    const states = items.map(({ state }) => state);
+    if (states.every((state) => state === 'published' || state === 'reachable')) return;
+    if (performance.now() > until)
+      throw new Error(`not published after ${publishTimeoutMs / 1000} s: ${states.join(', ')}`);
+  }
 }
 
 /** Recreates the gateway at another address on the onion network: its old one is taken meanwhile. */
