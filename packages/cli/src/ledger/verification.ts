@@ -8,8 +8,9 @@ function adviceFor(code: string): string | undefined {
 }
 
 /** What a program gets: bytes of the state are the state file's affair. */
-export function verificationResult({ progress: _, problems, ...report }: LogVerification) {
-  return { ...report, problems: problems.map((problem) => ({ ...problem, advice: adviceFor(problem.code) })) };
+export function verificationResult(report: LogVerification) {
+  const problems = report.problems.map((problem) => ({ ...problem, advice: adviceFor(problem.code) }));
+  return { ...report, problems, progress: undefined };
 }
 
 export function formatVerification(report: LogVerification, name: string): string {

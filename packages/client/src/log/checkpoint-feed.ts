@@ -79,7 +79,9 @@ async function* readStream(
     const response = await get(`${url.replace(/\/+$/u, '')}/follow`, { headers, signal: either });
     requireStream(response);
     const alive = async function* (): AsyncGenerator<Uint8Array> {
-      for (const reader = response.body?.getReader(); reader; ) {
+      const reader = response.body?.getReader();
+      if (reader === undefined) return;
+      for (;;) {
         clearTimeout(timer);
         timer = limit(silenceMs);
         const { done, value } = await reader.read();
