@@ -85,6 +85,9 @@ export const LogView = strictObject({
   name: LogName,
   origin: Type.String(),
   verifierKey: Type.String({ description: 'c2sp.org/signed-note vkey' }),
+  mlDsaVerifierKey: Type.Optional(
+    Type.String({ description: "Of the log's second key, ML-DSA-44 (c2sp.org/tlog-cosignature), where it has one" }),
+  ),
   treeSize: Type.Integer({ minimum: 0, description: 'Of the latest checkpoint' }),
   rootHash: Hash32,
   entryBytesMax: Type.Integer(),

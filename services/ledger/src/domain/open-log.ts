@@ -7,7 +7,7 @@ import { AppendGroup } from './append-group.ts';
 import type { PipelineLimits } from './append-pipeline.ts';
 import { LeafIndex } from './leaf-index.ts';
 import { type Endorse, Log, type LogObserver, type PublishedCheckpoint } from './log.ts';
-import type { LogKey } from './log-key.ts';
+import { type LogKey, signersOf } from './log-key.ts';
 import type { LogStore, PublishedStore } from './log-store.ts';
 import { rootAt } from './proofs.ts';
 import { StoredTile, storedTileBytes } from './tile.ts';
@@ -143,7 +143,7 @@ async function publishAtOpen(
   if (last && (endorse || last.treeSize === tree.treeSize)) return last;
   const treeSize = endorse ? 0 : tree.treeSize;
   const checkpoint = { origin: key.origin, treeSize, rootHash: rootAt(tree, treeSize) };
-  const note = await signCheckpoint(checkpoint, [key.signer]);
+  const note = await signCheckpoint(checkpoint, signersOf(key));
   await published.write(note);
   return { ...checkpoint, note };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type Checkpoint, signCheckpoint } from '@lucid/common/formats/checkpoint';
 import { ledgerError } from '../errors.ts';
-import type { LogKey } from './log-key.ts';
+import { type LogKey, signersOf } from './log-key.ts';
 import type { PublishedStore } from './log-store.ts';
 
 /** A checkpoint that anybody may have: its signed note and what it says. */
@@ -112,7 +112,7 @@ export class Publisher {
     const { key, endorse, published: file, onPublished, onRefused, onFailure } = this.#parts;
     const checkpoint = this.#durable;
     try {
-      const signed = await signCheckpoint(checkpoint, [key.signer]);
+      const signed = await signCheckpoint(checkpoint, signersOf(key));
       const note = endorse ? await this.#endorsed(endorse, signed, checkpoint) : signed;
       if (note === undefined) {
         onRefused(this.#refusal);

@@ -4,7 +4,7 @@ import { equalBytes } from '@lucid/common/formats/bytes';
 import { type Checkpoint, parseCheckpoint, signCheckpoint } from '@lucid/common/formats/checkpoint';
 import { openLevelStore } from '@lucid/common/storage/level-store';
 import type { Log } from '../domain/log.ts';
-import { type LogKey, openLogKey } from '../domain/log-key.ts';
+import { type LogKey, openLogKey, signersOf } from '../domain/log-key.ts';
 import type { PublishedStore } from '../domain/log-store.ts';
 import { openLog } from '../domain/open-log.ts';
 import { rootAt } from '../domain/proofs.ts';
@@ -52,7 +52,7 @@ export async function restoreLog(options: RestoreLogOptions): Promise<RestoredLo
   }
   await mkdir(folders.dataDir, { recursive: true, mode: 0o700 });
   const key = successor && openSuccessorKey(successor, backup);
-  const published = key ? await signCheckpoint({ ...backup, origin: key.origin }, [key.signer]) : note;
+  const published = key ? await signCheckpoint({ ...backup, origin: key.origin }, signersOf(key)) : note;
   const earlier = await raisePublished(options, parseCheckpoint(published), published);
   const temporary = `${target}.restoring`;
   const resumedAt = await fillStore(options, temporary, backup, earlier);

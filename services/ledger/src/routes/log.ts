@@ -17,6 +17,7 @@ export async function logRoutes(app: FastifyInstance, { logs }: { logs: ServedLo
         name,
         origin: key.origin,
         verifierKey: key.verifierKey,
+        ...(key.second ? { mlDsaVerifierKey: key.second.vkey } : {}),
         treeSize: published.treeSize,
         rootHash: hexOf(published.rootHash),
         entryBytesMax: ledgerEntryBytesMax,

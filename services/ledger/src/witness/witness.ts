@@ -11,10 +11,10 @@ import {
   type VerifiedSignature,
 } from '@lucid/common/formats/note';
 import type { RateLimiter } from '@lucid/common/http/rate-limit';
+import type { CosigningIdentity } from '../domain/cosigning-key.ts';
 import { ledgerError } from '../errors.ts';
 import type { HeldClock } from './held-clock.ts';
 import type { KnownLog } from './known-logs.ts';
-import type { CosigningIdentity } from './signing-key.ts';
 import { originHashOf, type WitnessedCheckpoint, type WitnessStore } from './witness-store.ts';
 
 export type WitnessOptions = {

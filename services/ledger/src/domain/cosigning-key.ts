@@ -20,9 +20,14 @@ const publicKeySizes: Readonly<Record<string, { readonly type: 0x04 | 0x06; read
  * at the time `clock` gives in POSIX seconds. Throws what `node:crypto` throws, or a TypeError for another kind of key.
  */
 export function openCosigningKeys(name: string, pem: string, clock: () => number): CosigningIdentity[] {
-  const blocks = pem.match(/-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----/g) ?? [];
+  const blocks = splitPem(pem);
   if (blocks.length === 0) throw new TypeError('The file has no PKCS#8 private key.');
   return blocks.map((block) => openCosigningKey(name, createPrivateKey(block), clock));
+}
+
+/** The private keys of a PEM file, each by itself. */
+export function splitPem(pem: string): string[] {
+  return pem.match(/-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----/g) ?? [];
 }
 
 function openCosigningKey(name: string, key: KeyObject, clock: () => number): CosigningIdentity {
