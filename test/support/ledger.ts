@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import type { KeyValueStore } from '@lucid/common/storage/kv';
 import { openLevelStore } from '@lucid/common/storage/level-store';
 import { buildApp } from '@lucid/ledger/app';
-import type { Log, LogObserver } from '@lucid/ledger/domain/log';
+import type { Endorse, Log, LogObserver } from '@lucid/ledger/domain/log';
 import { LogHost } from '@lucid/ledger/domain/log-host';
 import { type LogKey, openLogKey } from '@lucid/ledger/domain/log-key';
 import { openLog } from '@lucid/ledger/domain/open-log';
 import type { FollowLimits } from '@lucid/ledger/routes/follow';
-import { LevelLogStore } from '@lucid/ledger/store/level-log-store';
+import { LevelLogStore, logStoreOptions } from '@lucid/ledger/store/level-log-store';
 import { openPublishedFile } from '@lucid/ledger/store/published-file';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
@@ -28,6 +28,8 @@ export type TestLedgerOptions = {
   /** Names of logs beside `lucid`, each with its own folder and key. */
   readonly otherLogs?: readonly string[];
   readonly follow?: FollowLimits;
+  /** Adds cosignatures to checkpoints before they are published. */
+  readonly endorse?: Endorse;
 };
 
 /** A ledger with its own folder and keys, driven through `app.inject`. */
@@ -56,9 +58,16 @@ export async function openTestLog(
 ): Promise<Log> {
   await using stack = new AsyncDisposableStack();
   const { wrapStore = (store) => store, adoptStore = false } = options;
-  const store = stack.use(new LevelLogStore(wrapStore(await openLevelStore(join(folder, 'store')))));
+  const store = stack.use(new LevelLogStore(wrapStore(await openLevelStore(join(folder, 'store'), logStoreOptions()))));
   const published = stack.use(await openPublishedFile(join(folder, 'published', 'lucid.checkpoint')));
-  const log = await openLog({ key, store, published, adoptStore, observer });
+  const log = await openLog({
+    key,
+    store,
+    published,
+    adoptStore,
+    observer,
+    ...(options.endorse ? { endorse: options.endorse } : {}),
+  });
   stack.move();
   return log;
 }

@@ -12,7 +12,7 @@ import { LogHost } from './domain/log-host.ts';
 import { openLogKey } from './domain/log-key.ts';
 import { type OpenLogParts, openLog } from './domain/open-log.ts';
 import { startError } from './errors.ts';
-import { LevelLogStore } from './store/level-log-store.ts';
+import { LevelLogStore, logStoreOptions } from './store/level-log-store.ts';
 import { openPublishedFile } from './store/published-file.ts';
 import type { Endorser } from './witness/endorser.ts';
 import { openEndorser, openWitness } from './witness/open-witness.ts';
@@ -86,6 +86,9 @@ async function readKey({ keysDir }: LedgerConfig, name: string): Promise<string>
   }
 }
 
+/** Between two checkpoints that nobody waits for: an append should not share the disk with a signature every time. */
+const publishIntervalMs = 20;
+
 async function openLogOf(
   config: LedgerConfig,
   name: string,
@@ -95,16 +98,11 @@ async function openLogOf(
   const key = openLogKey(`${config.originHost}/lucid/${name}`, pem);
   await using stack = new AsyncDisposableStack();
   const store = stack.use(
-    new LevelLogStore(
-      await openLevelStore(join(config.dataDir, name), {
-        writeBufferSize: config.storeBufferBytes,
-        compression: false,
-      }),
-    ),
+    new LevelLogStore(await openLevelStore(join(config.dataDir, name), logStoreOptions(config.storeBufferBytes))),
   );
   const publishedDir = config.publishedDir ?? join(config.dataDir, 'published');
   const published = stack.use(await openPublishedFile(join(publishedDir, `${name}.checkpoint`)));
-  const log = await openLog({ key, store, published, adoptStore: config.adoptStore, ...parts });
+  const log = await openLog({ key, store, published, adoptStore: config.adoptStore, publishIntervalMs, ...parts });
   // From here on the log closes them.
   stack.move();
   return log;

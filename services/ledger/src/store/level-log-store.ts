@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { TILE_WIDTH } from '@lucid/common/formats/tiles';
 import { createBatch, type KeyValueStore } from '@lucid/common/storage/kv';
+import type { LevelStoreOptions } from '@lucid/common/storage/level-store';
 import { parseUint64be, uint64be, writeUint64be } from '@lucid/common/storage/prefix';
 import type { KeyedAppend, LogCommit, LogStore, TreeState } from '../domain/log-store.ts';
 import { startError } from '../errors.ts';
@@ -25,6 +26,11 @@ const tilePrefix = 0x80;
 const stateVersion = 2;
 const stateBytes = 41;
 const sizeBytes = 2;
+
+/** What LevelDB is opened with: hashes and commitments do not shrink. */
+export function logStoreOptions(writeBufferSize = 16 * 1024 * 1024): LevelStoreOptions {
+  return { writeBufferSize, compression: false };
+}
 
 export class LevelLogStore implements LogStore {
   readonly #store: KeyValueStore;
