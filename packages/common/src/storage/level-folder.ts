@@ -43,7 +43,9 @@ export class LevelFolder {
     const first = (await mkdir(path, { recursive: true, mode: 0o700 })) ?? path;
     for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
     const folder = new LevelFolder(path);
-    if (!readdirSync(path).includes(current)) await folder.#begin(make);
+    const names = readdirSync(path);
+    if (!names.includes(current)) await folder.#begin(make);
+    for (const log of names.filter(isLog)) await requireReadable(join(path, log));
     return folder;
   }
 
@@ -89,10 +91,34 @@ export class LevelFolder {
   }
 }
 
+function isLog(name: string): boolean {
+  return /^\d+\.log$/.test(name);
+}
+
+/**
+ * A log that LevelDB cannot open or read, it passes over and then removes, with everything in it. So it is read here
+ * first, and a file of another owner or on a bad sector stops the opening instead. Throws the system's error.
+ */
+async function requireReadable(path: string): Promise<void> {
+  const log = await open(path, 'r').catch((error: unknown) => {
+    // A store that is open in another thread has ended this one meanwhile.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!log) return;
+  try {
+    const part = Buffer.allocUnsafe(1024 * 1024);
+    while ((await log.read(part)).bytesRead > 0);
+  } finally {
+    await log.close();
+  }
+}
+
 /** The log that is being written: logs are numbered upwards, in six digits or more. */
 function newestLog(names: readonly string[]): string {
-  const logs = names.filter((name) => /^\d+\.log$/.test(name));
-  return logs.reduce((newest, name) => (Number.parseInt(name, 10) > Number.parseInt(newest, 10) ? name : newest), '0');
+  return names
+    .filter(isLog)
+    .reduce((newest, name) => (Number.parseInt(name, 10) > Number.parseInt(newest, 10) ? name : newest), '0');
 }
 
 /** A name that is there already is of the same bytes; where there are no links, LevelDB makes its own files. */

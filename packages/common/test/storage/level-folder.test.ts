@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CutModel, cutModels, PowerCutDisk } from '../../../../test/support/power-cut.ts';
 import { seededRandom } from '../../../../test/support/random.ts';
+import { createBatch } from '../../src/storage/kv.ts';
 import { openLevelStore } from '../../src/storage/level-store.ts';
 import { parseUint64be, uint64be } from '../../src/storage/prefix.ts';
 
@@ -107,6 +108,22 @@ test('leaves a store that opens, wherever in its making the power went', async (
     await disk.settle();
   }
   expect(at).toBeGreaterThan(20);
+});
+
+test('a log that cannot be read stops the opening and is not thrown away', async () => {
+  const opened = await openLevelStore(store());
+  const batch = createBatch();
+  batch.put(uint64be(1), uint64be(1));
+  await opened.write(batch, { sync: true });
+  await opened.close();
+  const name = (await readdir(store())).find((each) => each.endsWith('.log')) ?? '';
+  await rename(join(store(), name), join(root, 'log'));
+  await mkdir(join(store(), name));
+  await expect(openLevelStore(store())).rejects.toMatchObject({ code: 'STORE_OPEN_FAILED' });
+  await rm(join(store(), name), { recursive: true });
+  await rename(join(root, 'log'), join(store(), name));
+  await using again = await openLevelStore(store());
+  expect(parseUint64be(await again.get(uint64be(1)))).toBe(1);
 });
 
 test('a new store is whole, for its owner alone, and without the draft it was made from', async () => {
