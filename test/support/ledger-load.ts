@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createHttpSource } from '@lucid/client/log/http-source';
 import { verifyLog } from '@lucid/client/log/verify-log';
@@ -53,20 +54,21 @@ export class LedgerLoad {
     };
   }
 
-  /** Makes keys in `folder`, and in it an empty `disk` for the ledger. */
+  /** Makes keys in `folder`, and in it an empty `disk` for the ledger, unless they are there. */
   static async create(folder: string): Promise<LedgerLoad> {
-    const pem = (): string =>
-      generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    const serviceKey = pem();
-    await writeFile(join(folder, 'service.key'), serviceKey);
-    await writeFile(join(folder, 'ledger.key'), pem());
-    const load = new LedgerLoad(folder, serviceKey);
-    await mkdir(load.dataFolder);
-    return load;
+    const path = join(folder, 'service.key');
+    if (!existsSync(path)) {
+      for (const name of ['service.key', 'ledger.key']) {
+        const { privateKey } = generateKeyPairSync('ed25519');
+        await writeFile(join(folder, name), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+      }
+      await mkdir(join(folder, 'disk'));
+    }
+    return new LedgerLoad(folder, await readFile(path, 'utf8'));
   }
 
-  start(environment: Readonly<Record<string, string>> = {}): LedgerProcess {
-    return new LedgerProcess({ ...this.env, ...environment });
+  start(environment: Readonly<Record<string, string>> = {}, before: readonly string[] = []): LedgerProcess {
+    return new LedgerProcess({ ...this.env, ...environment }, before);
   }
 
   clientOf(baseUrl: string): LedgerClient {

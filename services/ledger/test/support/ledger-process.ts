@@ -14,8 +14,10 @@ export class LedgerProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #ready = Promise.withResolvers<string>();
 
-  constructor(env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, ['--conditions=source', main], {
+  /** `before` is a command, with its options, that is to run the ledger, such as a tracer. */
+  constructor(env: Readonly<Record<string, string>>, before: readonly string[] = []) {
+    const [program = process.execPath, ...args] = [...before, process.execPath, '--conditions=source', main];
+    this.#child = spawn(program, args, {
       env: { LEDGER_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -33,6 +35,10 @@ export class LedgerProcess implements AsyncDisposable {
   /** Its address, once it listens. */
   get ready(): Promise<string> {
     return this.#ready.promise;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   kill(signal: 'SIGKILL' | 'SIGTERM'): void {
