@@ -39,7 +39,7 @@ export type StoreReport = {
 
 /**
  * Checks a ledger's data folder offline: the published checkpoint, every entry, every tile, the leaf index, and the
- * roots of both. Reads only, but that LevelDB replays its log when it is opened, as any start does. Memory is flat.
+ * roots of both. Reads only, but that LevelDB replays its log when it is opened, as every start does. Memory is flat.
  * Throws STORE_LOCKED while a ledger runs on the folder.
  */
 export async function checkStore(options: CheckStoreOptions): Promise<StoreReport> {
