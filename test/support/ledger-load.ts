@@ -20,7 +20,6 @@ export type LedgerClient = Client<typeof ledgerApi.operations>;
 type Seen = { readonly note: string; readonly root: string };
 
 const callerCount = 8;
-const batchSize = 3;
 const pageSize = 200;
 
 /**
@@ -88,8 +87,8 @@ export class LedgerLoad {
     );
   }
 
-  /** One request: now and then a batch, or one that waits for its receipt. */
-  async append(client: LedgerClient, key: string, count = 1, size = 0): Promise<void> {
+  /** One request: by `count`, now and then a batch, or one that waits for its receipt. Entries are of `size` bytes. */
+  async append(client: LedgerClient, key: string, count = 1, { size = 0, batchSize = 3 } = {}): Promise<void> {
     const isBatch = count % 5 === 0;
     const texts = Array.from({ length: isBatch ? batchSize : 1 }, (_, item) => `${key}#${item}`.padEnd(size, '.'));
     this.asked.set(key, texts);

@@ -166,8 +166,8 @@ function rename(names: Names, { inode, from, path }: Extract<NameChange, { kind:
   names.delete(from);
   names.set(path, isFolder ? undefined : inode);
   if (!isFolder) return;
-  for (const [name, behind] of [...names]) {
-    if (!name.startsWith(`${from}/`)) continue;
+  const within = [...names].filter(([name]) => name.startsWith(`${from}/`));
+  for (const [name, behind] of within) {
     names.delete(name);
     names.set(path + name.slice(from.length), behind);
   }
@@ -177,10 +177,14 @@ function rename(names: Names, { inode, from, path }: Extract<NameChange, { kind:
 async function cutTail(file: FileHandle, durable: number, random: Random | undefined): Promise<number> {
   const { size } = await file.stat();
   if (size <= durable) return 0;
-  const kept = durable + (random ? random(size - durable + 1) : 0);
+  if (!random) {
+    await file.truncate(durable);
+    return size - durable;
+  }
+  const kept = durable + random(size - durable + 1);
   await file.truncate(kept);
   const hole = Buffer.alloc(sectorBytes);
-  for (let at = durable; random && at < kept; at += sectorBytes - (at % sectorBytes)) {
+  for (let at = durable; at < kept; at += sectorBytes - (at % sectorBytes)) {
     if (random(8) > 0) continue;
     await file.write(hole, 0, Math.min(kept - at, sectorBytes - (at % sectorBytes)), at);
   }

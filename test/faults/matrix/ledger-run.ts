@@ -22,8 +22,9 @@ const environment = {
   UV_THREADPOOL_SIZE: '1',
   LEDGER_STORE_BUFFER_BYTES: String(1024 * 1024),
 };
-const requestCount = 110;
-const entryBytes = 4000;
+/** Five of them are batches, which fill the store's buffer and begin a second log and a table. */
+const requestCount = 22;
+const sizes = { size: 4000, batchSize: 80 };
 const patienceMs = 15_000;
 
 /** Runs a working ledger under one fault at a time, each on a disk of its own, and holds it to what it said. */
@@ -43,7 +44,7 @@ export class FaultRuns {
     for (let round = 0; round < 4; round += 1) {
       await using child = load.start(environment);
       const client = load.clientOf(await child.ready);
-      for (let count = 0; count < 8; count += 1) await load.append(client, `base-${round}-${count}`, count, entryBytes);
+      for (let count = 0; count < 8; count += 1) await load.append(client, `base-${round}-${count}`, count);
     }
     return new FaultRuns(folder, base);
   }
@@ -119,7 +120,7 @@ async function persist(
   const until = Date.now() + patienceMs;
   for (let attempt = 1; Date.now() < until && !child.hasEnded; attempt += 1) {
     try {
-      await load.append(client, `work-${count}`, count, entryBytes);
+      await load.append(client, `work-${count}`, count, sizes);
       return attempt;
     } catch {
       await pause(20);
