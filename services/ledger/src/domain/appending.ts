@@ -2,7 +2,7 @@ import { isAppError } from '@lucid/common/errors';
 import { leafHash } from '@lucid/common/formats/merkle';
 import type { Identity } from '@lucid/common/http/identity';
 import { requireEntry, requireWriter } from './entries.ts';
-import type { AppendRequest, Log, PublishedCheckpoint } from './log.ts';
+import type { AppendRequest, AppendWaiter, Log, PublishedCheckpoint } from './log.ts';
 import { type PackedEntries, requireWriterOfAll } from './packed-entries.ts';
 import { encodeReceipt, inclusionProof } from './proofs.ts';
 
@@ -28,6 +28,12 @@ export async function appendEntry(
   requireWriter(requireEntry(entry), appender.identity);
   const { firstIndex, leafHashes } = await log.append({ entries: [entry], ...keyOf(appender) });
   return { leafIndex: firstIndex, leafHash: leafHashes[0] ?? leafHash(entry) };
+}
+
+/** As `appendEntry`, without a promise. Throws what it throws before the log is asked; the rest goes to `waiter`. */
+export function appendOne(log: Log, entry: Uint8Array, appender: Appender, waiter: AppendWaiter): void {
+  requireWriter(requireEntry(entry), appender.identity);
+  log.appendOne(entry, waiter, keyOf(appender).key);
 }
 
 /** Appends packed entries for a caller, all or none. Throws LEDGER_ENTRY_RESERVED, and what `Log.appendPacked` throws. */

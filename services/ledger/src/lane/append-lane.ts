@@ -1,9 +1,15 @@
 import { ledgerApi } from '@lucid/common/apis/ledger';
 import { defaultLogName, ledgerEntryBytesMax } from '@lucid/common/apis/ledger-schemas';
-import type { LaneAnswer, LaneRequest, LaneRoute } from '@lucid/common/http/fast-lane/route';
-import { appendEntry, receiptOf } from '../domain/appending.ts';
+import {
+  answeredLater,
+  type LaneAnswer,
+  type LaneReply,
+  type LaneRequest,
+  type LaneRoute,
+} from '@lucid/common/http/fast-lane/route';
+import type { Identity } from '@lucid/common/http/identity';
+import { appendEntry, appendOne, receiptOf } from '../domain/appending.ts';
 import type { LogHost } from '../domain/log-host.ts';
-import { hexOf } from '../routes/hex.ts';
 
 const rawType = 'application/octet-stream';
 const jsonType = 'application/json';
@@ -38,23 +44,41 @@ function routeOf({ host, operationId, path }: Place, withReceipt: boolean): Lane
     contentTypes: [rawType, jsonType],
     bodyBytesMax,
     headers: ['idempotency-key'],
-    serve: (request) => {
+    serve: (request, reply) => {
       const entry = entryOf(request);
-      return entry && append(host, entry, withReceipt, request);
+      if (!entry || !request.identity) return undefined;
+      if (withReceipt) return appendForReceipt(host, entry, request.identity, request);
+      append(host, entry, request, reply);
+      return answeredLater;
     },
   };
 }
 
-async function append(host: LogHost, entry: Buffer, withReceipt: boolean, request: LaneRequest): Promise<LaneAnswer> {
-  const { identity, headers } = request;
-  if (!identity) throw new Error('the lane admits no stranger to append');
+/** As the route of `appendEntry` does, without a promise. */
+function append(host: LogHost, entry: Buffer, { identity, headers }: LaneRequest, reply: LaneReply): void {
+  const appender = { identity: identity as Identity, key: headers['idempotency-key'] };
+  appendOne(host.log, entry, appender, {
+    appended: (leafIndex, hashes, offset) => reply.answer(answer(bodyOf(leafIndex, hashes, offset))),
+    refused: reply.fail,
+  });
+}
+
+async function appendForReceipt(
+  host: LogHost,
+  entry: Buffer,
+  identity: Identity,
+  { headers }: LaneRequest,
+): Promise<LaneAnswer> {
   const { log } = host;
   const { leafIndex, leafHash } = await appendEntry(log, entry, { identity, key: headers['idempotency-key'] });
-  const body = `{"leafIndex":${leafIndex},"leafHash":"${hexOf(leafHash)}"}`;
-  if (!withReceipt) return answer(body);
+  const body = bodyOf(leafIndex, Buffer.from(leafHash), 0);
   const receipt = await receiptOf(log, leafIndex);
   // A signed note has a dash that is not ASCII.
   return answer(receipt ? Buffer.from(`${body.slice(0, -1)},${JSON.stringify(receipt).slice(1)}`) : body);
+}
+
+function bodyOf(leafIndex: number, hashes: Buffer, offset: number): string {
+  return `{"leafIndex":${leafIndex},"leafHash":"${hashes.toString('hex', offset, offset + 32)}"}`;
 }
 
 function answer(body: string | Buffer): LaneAnswer {

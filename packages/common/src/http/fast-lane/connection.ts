@@ -4,7 +4,7 @@ import { acceptRequestId, acceptTraceparent, runWithTrace, type Trace } from '..
 import { clientGoneStatus } from '../traffic.ts';
 import type { Lane } from './lane.ts';
 import { HeadReader, type RequestHead } from './request-head.ts';
-import type { LaneAnswer } from './route.ts';
+import { answeredLater, type LaneAnswer, type LaneReply } from './route.ts';
 
 /** A request whose bytes are all here. */
 interface Whole {
@@ -164,10 +164,12 @@ export class LaneConnection {
     const body = (this.#bytes as Buffer).subarray(start + head.size, end);
     const { contentType, headers, route } = head;
     try {
-      const answer = runWithTrace(trace, () => route.serve({ body, contentType, headers, identity, trace }));
+      const answer = runWithTrace(trace, () =>
+        route.serve({ body, contentType, headers, identity, trace }, this.#reply),
+      );
       if (answer === undefined) this.#decline();
       else if (answer instanceof Promise) answer.then(this.#answer, this.#fail);
-      else this.#answer(answer);
+      else if (answer !== answeredLater) this.#answer(answer);
     } catch (error) {
       this.#fail(error);
     }
@@ -191,6 +193,11 @@ export class LaneConnection {
     this.#current = undefined;
     this.#handOverRest();
   }
+
+  readonly #reply: LaneReply = {
+    answer: (answer) => this.#answer(answer),
+    fail: (error) => this.#fail(error),
+  };
 
   /** Whether the client still waits for answers. */
   get #isAwaited(): boolean {

@@ -22,6 +22,18 @@ export interface LaneAnswer {
   readonly contentType: string;
 }
 
+/** Said by a route that answers through `LaneReply`, now or later. */
+export const answeredLater = Symbol('answered later');
+
+/** Where a request's one answer goes that is made without a promise: at many thousands a second promises are felt. */
+export interface LaneReply {
+  readonly answer: (answer: LaneAnswer) => void;
+  /** As what `serve` throws. */
+  readonly fail: (error: unknown) => void;
+}
+
+export type Served = Promise<LaneAnswer> | LaneAnswer | typeof answeredLater | undefined;
+
 /** One shape of request the lane serves itself. The same operation has an ordinary route, which serves all others. */
 export interface LaneRoute {
   readonly method: 'GET' | 'POST';
@@ -39,7 +51,7 @@ export interface LaneRoute {
    * Answers the request, or undefined, before anything was done, where the ordinary route shall. What it throws or
    * rejects with is answered as the ordinary route would.
    */
-  readonly serve: (request: LaneRequest) => Promise<LaneAnswer> | LaneAnswer | undefined;
+  readonly serve: (request: LaneRequest, reply: LaneReply) => Served;
   /** Whether there is room for one more; without room a request is held for a moment, then refused. */
   readonly hasRoom?: () => boolean;
 }
