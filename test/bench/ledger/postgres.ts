@@ -74,10 +74,13 @@ export async function startPostgres(): Promise<Postgres> {
   const bench = async (statement: string, connections: number, seconds: number): Promise<Round> => {
     const file = join(scratch.path, 'statement.sql');
     await writeFile(file, statement);
-    const before = treeCpuSeconds(child.pid ?? 0);
+    const pid = child.pid ?? 0;
+    const before = treeCpuSeconds(pid);
+    const processes = statsUnder(pid).length;
     const load = ['-n', '-M', 'simple', '-c', String(connections), '-j', '1', '-T', String(seconds), '-f', file];
     const { stdout } = await run(join(programs, 'pgbench'), [...reach, ...load, 'postgres']);
-    return readPgbench(stdout, seconds, treeCpuSeconds(child.pid ?? 0) - before);
+    await untilProcesses(pid, processes);
+    return readPgbench(stdout, seconds, treeCpuSeconds(pid) - before);
   };
   const hex = (): string => randomBytes(entryBytes).toString('hex');
   const owned = stack.move();
@@ -107,24 +110,36 @@ async function waitUntilReady(ask: () => Promise<unknown>, child: { exitCode: nu
   }
 }
 
-/** Of the server and every process under it, those that have ended too. */
-function treeCpuSeconds(pid: number): number {
-  const fields = (id: number | string): string[] =>
-    readFileSync(`/proc/${id}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
-  // After the name: utime and stime are fields 11 and 12, those of children that were waited for 13 and 14.
-  const own = fields(pid).slice(11, 15);
-  const running = readdirSync('/proc')
+/** The fields of a process after its name. */
+function statOf(pid: number | string): string[] {
+  return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+}
+
+/** The same of those directly under it. */
+function statsUnder(pid: number): string[][] {
+  return readdirSync('/proc')
     .filter((name) => /^[0-9]+$/.test(name))
     .flatMap((id) => {
       try {
-        const stat = fields(id);
-        return Number(stat[1]) === pid ? stat.slice(11, 13) : [];
+        const stat = statOf(id);
+        return Number(stat[1]) === pid ? [stat] : [];
       } catch {
-        return [];
+        return []; // It ended between the listing and the reading.
       }
     });
+}
+
+/** Of the server and every process under it, those that have ended and were waited for too. */
+function treeCpuSeconds(pid: number): number {
+  // utime and stime are fields 11 and 12, those of children that were waited for 13 and 14.
+  const ticks = [...statOf(pid).slice(11, 15), ...statsUnder(pid).flatMap((stat) => stat.slice(11, 13))];
   const ticksPerSecond = 100;
-  return [...own, ...running].reduce((sum, ticks) => sum + Number(ticks), 0) / ticksPerSecond;
+  return ticks.reduce((sum, count) => sum + Number(count), 0) / ticksPerSecond;
+}
+
+/** The processes of connections end a moment after these, and count only once the server has waited for them. */
+async function untilProcesses(pid: number, count: number): Promise<void> {
+  while (statsUnder(pid).length > count) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 function readPgbench(output: string, seconds: number, cpuSeconds: number): Round {
