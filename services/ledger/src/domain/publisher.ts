@@ -133,6 +133,7 @@ export class Publisher {
 
   async #endorsed(endorse: Endorse, signed: string, checkpoint: Checkpoint): Promise<string | undefined> {
     try {
+      this.#closing.signal.throwIfAborted();
       const { prove } = this.#parts;
       const note = await endorse(signed, checkpoint, this.#closing.signal, (oldSize) =>
         prove(oldSize, checkpoint.treeSize),

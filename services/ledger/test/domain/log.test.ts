@@ -5,6 +5,7 @@ import { openCheckpoint } from '@lucid/common/formats/checkpoint';
 import { leafHash, verifyConsistency } from '@lucid/common/formats/merkle';
 import { parseVerifierKey } from '@lucid/common/formats/note';
 import { parseTlogProof, verifyTlogProof } from '@lucid/common/formats/tlog-proof';
+import type { Batch, KeyValueStore, WriteOptions } from '@lucid/common/storage/kv';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestLogKey, openTestLedger, openTestLog, type TestLedger } from '../../../../test/support/ledger.ts';
 import { getEntry } from '../../src/domain/entries.ts';
@@ -22,7 +23,26 @@ function requireConsistent(log: Log, older: PublishedCheckpoint, newer: Publishe
   verifyConsistency({ oldSize, newSize, oldRoot: older.rootHash, newRoot: newer.rootHash, proof });
 }
 
-const entry = (text: string): Uint8Array => Buffer.from(text);
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+/** Tells how many operations each batch has, before it is written. */
+function countWrites(store: KeyValueStore, told: (operationCount: number) => void): KeyValueStore {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === 'write') {
+        return (batch: Batch, options: WriteOptions) => {
+          expect(options).toEqual({ sync: true });
+          told(batch.operations.length);
+          return target.write(batch, options);
+        };
+      }
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+const entry = (text: string): Buffer => Buffer.from(text);
 
 describe('Log', () => {
   let folder: string;
@@ -93,6 +113,70 @@ describe('Log', () => {
     expect(older?.treeSize).toBe(210);
   });
 
+  test('packed entries, single ones and lists of them are the same log', async () => {
+    const texts = ['a', '', 'ccc'].map(entry);
+    const packed = Buffer.concat(texts.flatMap((text) => [Buffer.from([0, text.length]), text]));
+    expect(await log.appendPacked({ bytes: packed, count: 3 })).toEqual({ firstIndex: 0, count: 3 });
+    const { firstIndex, leafHashes } = await log.append({ entries: texts });
+    expect([firstIndex, ...leafHashes.map(hexOf)]).toEqual([3, ...texts.map((text) => hexOf(leafHash(text)))]);
+    const reused = entry('one');
+    const appended = new Promise<[number, string]>((resolve, reject) => {
+      log.appendOne(reused, {
+        appended: (index, hashes, offset) => resolve([index, hashes.toString('hex', offset, offset + 32)]),
+        refused: reject,
+      });
+    });
+    reused.fill(0);
+    expect(await appended).toEqual([6, hexOf(leafHash(entry('one')))]);
+    expect(await log.store.readEntries(0, 7)).toEqual([...texts, ...texts, entry('one')]);
+    expect(await log.store.readEntries(2, 3)).toEqual([entry('ccc'), entry('a'), entry('')]);
+    expect(Buffer.from(await log.store.readBundle(0, 3))).toEqual(packed);
+    expect(() => log.appendPacked({ bytes: packed, count: 2 })).toThrow('the bundle holds the entries');
+    expect(log.treeSize).toBe(7);
+  });
+
+  test('one commit is one write to the store, whatever it holds', async () => {
+    await log[Symbol.asyncDispose]();
+    const writes: number[] = [];
+    log = await openTestLog(folder, key, {
+      wrapStore: (store) => countWrites(store, (operationCount) => void writes.push(operationCount)),
+    });
+    const key1 = { subject: 's', text: 'k' };
+    await Promise.all([log.append({ entries: [entry('a')], key: key1 }), log.append({ entries: [entry('b')] })]);
+    // The record, the key and the state.
+    expect(writes).toEqual([3]);
+    await log.append({ entries: Array.from({ length: 512 }, (_, index) => entry(`${index}`)) });
+    // The record, two tiles and the state.
+    expect(writes).toEqual([3, 4]);
+  });
+
+  test('entries are found by their hash, in memory and in a run, also after it was opened again', async () => {
+    const hashes = Array.from({ length: 65_536 + 300 }, (_, index) => leafHash(entry(`e${index}`)));
+    await log.append({ entries: hashes.map((_, index) => entry(`e${index}`)), leafHashes: hashes });
+    for (let round = 0; round < 2; round += 1) {
+      for (const index of [0, 255, 65_535, 65_536, 65_835]) {
+        expect(await log.findByLeafHash(hashes[index] as Uint8Array)).toBe(index);
+      }
+      expect(await log.findByLeafHash(leafHash(entry('never')))).toBe(undefined);
+      await log.publishedFor(log.treeSize);
+      expect(await verifyLog(log)).toMatchObject({ isValid: true, problems: [] });
+      await log[Symbol.asyncDispose]();
+      log = await open();
+    }
+  });
+
+  test('whoever listens hears of each checkpoint until he stops', async () => {
+    const heard: number[] = [];
+    const stop = log.onPublished(({ treeSize }) => void heard.push(treeSize));
+    await log.append({ entries: [entry('a')] });
+    await log.publishedFor(1);
+    stop();
+    await log.append({ entries: [entry('b')] });
+    await log.publishedFor(2);
+    expect(heard).toEqual([1]);
+    expect(log.name).toBe('lucid');
+  });
+
   describe('Idempotency-Key', () => {
     const request = { entries: [entry('a'), entry('b')], key: { subject: 'sessions', text: 'k1' } };
 
@@ -114,6 +198,21 @@ describe('Log', () => {
       });
       await log.append({ ...request, key: { subject: 'vm', text: 'k1' } });
       expect(log.treeSize).toBe(4);
+    });
+
+    test('what came under a key is found by it', async () => {
+      await log.append({ entries: [entry('before')] });
+      await log.append(request);
+      expect(log.findKeyed('sessions', 'k1')).toEqual({ firstIndex: 1, count: 2 });
+      expect(log.findKeyed('vm', 'k1')).toBe(undefined);
+      expect(() => log.findKeyed('vm', ' ')).toThrow(expect.objectContaining({ code: 'IDEMPOTENCY_KEY_INVALID' }));
+    });
+
+    test('packed or not, the same entries are the same', async () => {
+      await log.append(request);
+      const bytes = Buffer.from('\0\x01a\0\x01b', 'latin1');
+      expect(await log.appendPacked({ bytes, count: 2, key: request.key })).toEqual({ firstIndex: 0, count: 2 });
+      expect(log.treeSize).toBe(2);
     });
 
     test('while the first is in work a second is told so', async () => {
