@@ -1,5 +1,6 @@
 import { packedEntriesType } from '@lucid/common/apis/ledger-schemas';
 import { parseHex } from '@lucid/common/formats/bytes';
+import { TILE_WIDTH } from '@lucid/common/formats/tiles';
 import { cursorCodec } from '@lucid/common/storage/cursor';
 import type { FastifyInstance } from 'fastify';
 import { checkpointWithin } from '../domain/appending.ts';
@@ -8,7 +9,7 @@ import type { Log } from '../domain/log.ts';
 import { encodeReceipt } from '../domain/proofs.ts';
 import { ledgerError } from '../errors.ts';
 import { entryView } from './entry-view.ts';
-import { implementForLogs, type ServedLogs } from './served-logs.ts';
+import { implementForLogs, readBundle, type ServedLog, type ServedLogs } from './served-logs.ts';
 
 const cursors = cursorCodec('ledger.entries@1', ['integer']);
 /** An entry at an index never changes. */
@@ -26,9 +27,9 @@ export async function entryRoutes(app: FastifyInstance, { logs }: { logs: Served
       if (from + count >= log.treeSize) return { items };
       return { items, next: cursors.encode([from + count]) };
     },
-    readEntries: async ({ query: { from, limit = rangeDefault }, reply }, { host: { log } }) => {
-      const count = countFrom(log, from, limit);
-      const bytes = await readPacked(log, from, count);
+    readEntries: async ({ query: { from, limit = rangeDefault }, reply }, served) => {
+      const count = countFrom(served.host.log, from, limit);
+      const bytes = await readPacked(served, from, count);
       // A range that the log does not fill yet will be longer tomorrow.
       reply.type(packedEntriesType).header('cache-control', count === limit ? immutable : 'no-cache');
       return reply.send(bytes);
@@ -68,8 +69,13 @@ function countFrom(log: Log, from: number, limit: number): number {
   return Math.max(0, Math.min(limit, log.treeSize - from));
 }
 
-/** Entries [from, from + count) as they are stored, each after its size. */
-async function readPacked(log: Log, from: number, count: number): Promise<Buffer> {
-  if (count === 0) return Buffer.alloc(0);
-  return Buffer.concat(await Array.fromAsync(log.store.readPacked(from, from + count)));
+/** Entries [from, from + count) as they are stored, each after its size; whole bundles by way of those kept. */
+async function readPacked(served: ServedLog, from: number, count: number): Promise<Buffer> {
+  const { store } = served.host.log;
+  if (from % TILE_WIDTH !== 0 || count % TILE_WIDTH !== 0) {
+    return Buffer.concat(await Array.fromAsync(store.readPacked(from, from + count)));
+  }
+  const first = from / TILE_WIDTH;
+  const bundles = Array.from({ length: count / TILE_WIDTH }, (_, at) => readBundle(served, first + at, TILE_WIDTH));
+  return Buffer.concat((await Promise.all(bundles)).map(({ bytes }) => bytes));
 }

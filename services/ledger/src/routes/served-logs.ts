@@ -5,7 +5,7 @@ import { type Handler, type HandlerInput, implement } from '@lucid/common/http/i
 import type { FastifyInstance } from 'fastify';
 import type { LogHost } from '../domain/log-host.ts';
 import { ledgerError } from '../errors.ts';
-import { BundleCache } from './bundle-cache.ts';
+import { BundleCache, type EncodedBundle } from './bundle-cache.ts';
 
 /** A log and what its routes keep beside it. */
 export type ServedLog = {
@@ -46,6 +46,20 @@ export class ServedLogs {
       `There is no log "${name}"; there are ${[...this.#logs.keys()].join(', ')}`,
     );
   }
+}
+
+/** An entry bundle as it is sent, by way of those kept; all its entries must be durable. */
+export async function readBundle(
+  { host, bundles }: ServedLog,
+  index: number,
+  width: number,
+  takesGzip = false,
+): Promise<EncodedBundle> {
+  const { store } = host.log;
+  return await bundles.get(`${index}/${width}`, takesGzip, async () => {
+    const { buffer, byteOffset, length } = await store.readBundle(index, width);
+    return Buffer.from(buffer, byteOffset, length);
+  });
 }
 
 /** A handler that is told which log it is asked of. */

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Log, PublishedCheckpoint } from '../domain/log.ts';
 import { ledgerError } from '../errors.ts';
 import { acceptsGzip } from './bundle-cache.ts';
-import { implementForLogs, type ServedLog, type ServedLogs } from './served-logs.ts';
+import { implementForLogs, readBundle, type ServedLogs } from './served-logs.ts';
 
 const immutable = 'public, max-age=31536000, immutable';
 const octets = 'application/octet-stream';
@@ -28,7 +28,12 @@ export async function tileRoutes(app: FastifyInstance, { logs }: { logs: ServedL
       const tile = requireTile(log, path);
       reply.headers({ 'content-type': octets, 'cache-control': immutable });
       if (tile.level !== 'entries') return reply.send(toBuffer(log.tree.readTile(tile.level, tile.index, tile.width)));
-      const { bytes, encoding } = await readBundle(served, path, tile, acceptsGzip(request.headers['accept-encoding']));
+      const { bytes, encoding } = await readBundle(
+        served,
+        tile.index,
+        tile.width,
+        acceptsGzip(request.headers['accept-encoding']),
+      );
       // Two answers of one address: a cache must keep them apart.
       reply.header('vary', 'Accept-Encoding');
       if (encoding === 'gzip') reply.header('content-encoding', encoding);
@@ -58,11 +63,6 @@ function parseOrUndefined(path: string): TileId | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function readBundle({ host, bundles }: ServedLog, path: string, { index, width }: TileId, takesGzip: boolean) {
-  const { store } = host.log;
-  return await bundles.get(path, takesGzip, async () => toBuffer(await store.readBundle(index, width)));
 }
 
 function toBuffer(bytes: Uint8Array): Buffer {
