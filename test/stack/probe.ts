@@ -10,8 +10,8 @@ export interface Target {
   readonly port: number;
 }
 
-/** How long an address may stay silent. A network that drops packets never answers. */
-const timeoutMs = 1500;
+/** How long an address may stay silent, also on a busy machine. A network that drops packets never answers. */
+const timeoutMs = 4000;
 
 function answers({ address, port }: Target): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
