@@ -8,12 +8,18 @@ import { singleRequest } from './request.ts';
 
 /** Connections the overload comes over: more than the service takes requests at once, fewer than it takes connections. */
 const connections = 3000;
-const calmCallers = 256;
+/** How many callers at once the capacity is looked for with; the best counts. All are fewer than are ever refused. */
+const callerCounts = [256, 900];
 const factor = 2;
 const tickMs = 1;
 /** What could not be sent for want of a free connection is not sent later in one heap. */
 const backlogMs = 100;
 const tokenEveryMs = 60_000;
+
+interface Capacity {
+  readonly callers: number;
+  readonly perSecond: number;
+}
 
 interface Sample extends Tally {
   readonly atSec: number;
@@ -37,14 +43,14 @@ export async function overloadBench({ minutes = '1', profile }: OverloadOptions)
     Number(/VmRSS:\s+([0-9]+)/.exec(readFileSync(`/proc/${ledger.pid}/status`, 'utf8'))?.[1]) / 1024;
   const url = `${ledger.url}/entries`;
   const request = async () => singleRequest(await ledger.token());
-  const calm = async (): Promise<RawClient> => await RawClient.connect(url, await request(), calmCallers);
+  const calm = async (callers: number): Promise<RawClient> => await RawClient.connect(url, await request(), callers);
   const capacity = await measureCapacity(calm);
-  say(`capacity: ${Math.round(capacity)} appends/s from ${calmCallers} callers`);
+  say(`capacity: ${Math.round(capacity.perSecond)} appends/s from ${capacity.callers} callers`);
   const rssCalm = rssMib();
   const samples: Sample[] = [];
   {
     await using crowd = await RawClient.connect(url, await request(), connections);
-    const asked = capacity * factor;
+    const asked = capacity.perSecond * factor;
     const renew = setInterval(() => void request().then((next) => crowd.renewToken(next)), tokenEveryMs);
     await sendAt(crowd, asked, Number(minutes) * 60, (tally, atSec, seconds) => {
       const sample = { ...summary(tally), atSec, seconds, rssMib: rssMib() };
@@ -65,17 +71,22 @@ function summary(tally: Tally): Tally {
   return { ...tally, admittedMs: tally.admittedMs.toSorted((a, b) => a - b) };
 }
 
-async function measureCapacity(calm: () => Promise<RawClient>): Promise<number> {
-  await using client = await calm();
-  await client.runClosedLoop(3);
-  const rates: number[] = [];
-  for (let round = 0; round < 3; round += 1) {
-    client.take();
-    const startedAt = performance.now();
-    await client.runClosedLoop(2);
-    rates.push(client.take().admittedMs.length / ((performance.now() - startedAt) / 1000));
+/** The most it takes from as many callers as suit it best, each asking again once answered. */
+async function measureCapacity(calm: (callers: number) => Promise<RawClient>): Promise<Capacity> {
+  const found: Capacity[] = [];
+  for (const callers of callerCounts) {
+    await using client = await calm(callers);
+    await client.runClosedLoop(3);
+    const rates: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      client.take();
+      const startedAt = performance.now();
+      await client.runClosedLoop(2);
+      rates.push(client.take().admittedMs.length / ((performance.now() - startedAt) / 1000));
+    }
+    found.push({ callers, perSecond: median(rates) });
   }
-  return median(rates);
+  return found.reduce((best, one) => (one.perSecond > best.perSecond ? one : best));
 }
 
 /** An open loop: `rate` requests a second, whether the ones before are answered or not. */
@@ -104,15 +115,15 @@ async function sendAt(
 }
 
 /** Seconds until calm callers are served at four fifths of the capacity again, a quarter of a second at a time. */
-async function measureRecovery(calm: () => Promise<RawClient>, capacity: number): Promise<number> {
+async function measureRecovery(calm: (callers: number) => Promise<RawClient>, capacity: Capacity): Promise<number> {
   const startedAt = performance.now();
-  await using client = await calm();
+  await using client = await calm(capacity.callers);
   for (;;) {
     const begun = performance.now();
     await client.runClosedLoop(0.25);
     const now = performance.now();
     const rate = client.take().admittedMs.length / ((now - begun) / 1000);
-    if (rate >= capacity * 0.8) return (begun - startedAt) / 1000;
+    if (rate >= capacity.perSecond * 0.8) return (begun - startedAt) / 1000;
     if (now - startedAt > 60_000) return Number.POSITIVE_INFINITY;
   }
 }
@@ -128,15 +139,15 @@ function formatRow(sample: Sample): string {
 }
 
 interface Outcome {
-  readonly capacity: number;
+  readonly capacity: Capacity;
   readonly samples: readonly Sample[];
   readonly rssCalm: number;
   readonly recoverySec: number;
 }
 
 function judge({ capacity, samples, rssCalm, recoverySec }: Outcome): { text: string; isWell: boolean } {
-  const share = median(samples.map(admittedRate)) / capacity;
-  const sent = median(samples.map((sample) => sample.sent / sample.seconds)) / capacity;
+  const share = median(samples.map(admittedRate)) / capacity.perSecond;
+  const sent = median(samples.map((sample) => sample.sent / sample.seconds)) / capacity.perSecond;
   const p99 = samples.map(({ admittedMs }) => quantile(admittedMs, 0.99));
   const half = Math.floor(samples.length / 2);
   const mib = samples.map((sample) => sample.rssMib);
@@ -145,7 +156,11 @@ function judge({ capacity, samples, rssCalm, recoverySec }: Outcome): { text: st
   const broken = samples.reduce((sum, sample) => sum + sample.broken, 0);
   const refused = samples.reduce((sum, sample) => sum + sample.refused, 0);
   const rows: readonly (readonly [string, string, boolean])[] = [
-    [`sent ≥ 1.8 × capacity (${Math.round(capacity).toLocaleString('en')}/s)`, `${sent.toFixed(2)} ×`, sent >= 1.8],
+    [
+      `really sent ≥ 1.8 × capacity (${Math.round(capacity.perSecond).toLocaleString('en')}/s)`,
+      `${sent.toFixed(2)} ×`,
+      sent >= 1.8,
+    ],
     ['admitted ≥ 0.8 × capacity', `${share.toFixed(2)} ×`, share >= 0.8],
     [
       'p99 of the admitted ≤ 1 s',
@@ -168,7 +183,7 @@ function judge({ capacity, samples, rssCalm, recoverySec }: Outcome): { text: st
   const table = rows.map(([asked, measured, isMet]) => `| ${asked} | ${measured} | ${isMet ? 'met' : '**not met**'} |`);
   const head = '| s | sent/s | admitted/s | refused/s | without Retry-After | broken | p50 ms | p99 ms | RSS MiB |';
   const text = [
-    `${formatMachine()}\n\n${connections} connections, ${factor} × capacity; capacity is from ${calmCallers} callers of the same client.\n`,
+    `${formatMachine()}\n\n${connections} connections, ${factor} × capacity; capacity is from ${capacity.callers} callers of the same client.\n`,
     '| asked | measured | |\n|---|---|---|',
     ...table,
     `\n${head}\n|---|---|---|---|---|---|---|---|---|`,
