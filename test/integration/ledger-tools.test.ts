@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { utf8 } from '@lucid/common/formats/bytes';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startSocksServer } from '../../packages/client/test/socks-server.ts';
 import { type LedgerService, startLedgerService } from '../support/ledger-service.ts';
 import { LucidCommand } from '../support/lucid-command.ts';
 
@@ -93,6 +94,14 @@ describe('a reader', () => {
     } finally {
       child.kill('SIGKILL');
     }
+  });
+
+  test('reaches a log through a SOCKS proxy, its name unresolved', async () => {
+    await using socks = await startSocksServer({ port: Number(new URL(ledger.url).port) });
+    const args = ['http://log.example:8086', '--socks', socks.proxy, '--trust', trust];
+    expect(await lucid.run('ledger', 'verify', ...args)).toMatchObject({ exitCode: 0, result: { ok: true } });
+    expect(await lucid.show('ledger', 'follow', ...args, '--count', '1')).toMatchObject({ exitCode: 0 });
+    expect(new Set(socks.asked)).toEqual(new Set(['log.example:8086']));
   });
 
   test('reads who must sign, and holds a checkpoint against a trust file', async () => {

@@ -123,7 +123,7 @@ export class LogCheck {
     const stored = tile?.bytes?.length === width * HASH_SIZE ? tile.bytes : undefined;
     if (tile?.bytes && !stored) problems.push(problem('LOG_TILE_MISMATCH', tile, `has not ${width} hashes`, first));
     let hashes = computed ?? stored;
-    if (bundle && tile && computed && stored && !equalBytes(computed, stored)) {
+    if (bundle && tile && computed && stored && !isSame(computed, stored)) {
       const { isTileRight, found } = await this.#judge({ first, bundle, tile, computed, stored });
       problems.push(found);
       if (isTileRight) hashes = stored;
@@ -197,6 +197,17 @@ export class LogCheck {
   }
 }
 
+/** As `equalBytes`, four bytes at a time where they lie so: every tile of a log is compared. */
+function isSame(left: Uint8Array, right: Uint8Array): boolean {
+  const isEven = (bytes: Uint8Array): boolean => bytes.byteOffset % 4 === 0 && bytes.length % 4 === 0;
+  if (left.length !== right.length || !isEven(left) || !isEven(right)) return equalBytes(left, right);
+  const a = new Uint32Array(left.buffer, left.byteOffset, left.length / 4);
+  const b = new Uint32Array(right.buffer, right.byteOffset, right.length / 4);
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at += 1;
+  return at === a.length;
+}
+
 function part(hashes: Uint8Array, at: number): Uint8Array {
   return hashes.subarray(at * HASH_SIZE, (at + 1) * HASH_SIZE);
 }
@@ -215,7 +226,7 @@ function compareUppers(
 ): LogProblem[] {
   return files.flatMap((file) => {
     const expected = computed.find(({ level }) => level === file.tile.level);
-    if (!file.bytes || (expected && equalBytes(expected.hashes, file.bytes))) return [];
+    if (!file.bytes || (expected && isSame(expected.hashes, file.bytes))) return [];
     return [problem('LOG_TILE_MISMATCH', file, 'is not the roots of the tiles below it')];
   });
 }
