@@ -93,7 +93,7 @@ describe('Publisher', () => {
     const endorse: Endorse = async (note, { treeSize }) => {
       asked.push(treeSize);
       if (refused-- > 0) throw new Error('the witness is away');
-      return `${note}`;
+      return note;
     };
     const { publisher, clock, written, refusals } = createDesk({ endorse });
     publisher.offer(checkpointOf(1));
