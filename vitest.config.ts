@@ -30,6 +30,8 @@ const project = (name: string, include: string[], testTimeout: number) => ({
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // A worker that ends processes of its own takes longer where the machine is busy.
+    teardownTimeout: 60_000,
     sequence: { sequencer: LongestFirst },
     projects: [
       project(

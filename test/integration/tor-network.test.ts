@@ -32,7 +32,7 @@ describe('the private Tor network', () => {
       pids = [...pids, ...network.pids];
     }
     expect(pids.filter(isRunning)).toEqual([]);
-  }, 240_000);
+  }, 300_000);
 });
 
 async function ask(socket: string, command: string): Promise<string> {

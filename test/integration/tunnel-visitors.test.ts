@@ -12,11 +12,14 @@ import { loadConfig } from '@lucid/common/runtime/config';
 import { createLogger } from '@lucid/common/runtime/logger';
 import { configSchema } from '@lucid/tunnel-tools/config';
 import { openTunnelTools } from '@lucid/tunnel-tools/open';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createTestIdentity } from '../support/identity.ts';
 import { startTorNetwork, type TorNetwork } from '../support/tor-network.ts';
 
 // Somebody is visiting a tunnel while what they may do changes: tor alone would let them stay.
+
+// A Tor network keeps its own time: it votes every twenty seconds, and a busy machine misses a vote.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const stack = new AsyncDisposableStack();
 let network: TorNetwork;

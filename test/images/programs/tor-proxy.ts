@@ -52,7 +52,7 @@ export class TorBench {
       network: this.#network,
       mounts,
     });
-    await container.healthy(60_000);
+    await container.healthy(120_000);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
 
     const listeners = await listenersOf(await container.pid());
