@@ -26,6 +26,12 @@ export function cpuSecondsOf(pid: number): number {
   return nanoseconds / 1e9;
 }
 
+/** Memory of a process that only it can give back, MiB: mapped files, which the kernel drops at need, do not count. */
+export function memoryMibOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/RssAnon:\s+([0-9]+) kB/.exec(status)?.[1]) / 1024;
+}
+
 /** Runs `work` from `callers` callers until `operations` of them are done. */
 export async function runLoad(
   pid: number,

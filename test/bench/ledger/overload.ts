@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { median } from '../measure.ts';
+import { median, memoryMibOf } from '../measure.ts';
 import { formatMachine } from '../report.ts';
 import { writeSection } from '../results.ts';
 import { startLedger } from './ledger-server.ts';
@@ -24,7 +23,7 @@ interface Capacity {
 interface Sample extends Tally {
   readonly atSec: number;
   readonly seconds: number;
-  readonly rssMib: number;
+  readonly memoryMib: number;
 }
 
 export interface OverloadOptions {
@@ -39,28 +38,27 @@ export interface OverloadOptions {
 export async function overloadBench({ minutes = '1', profile }: OverloadOptions): Promise<boolean> {
   const say = (line: string): void => console.error(line);
   await using ledger = await startLedger({ profileFolder: profile });
-  const rssMib = (): number =>
-    Number(/VmRSS:\s+([0-9]+)/.exec(readFileSync(`/proc/${ledger.pid}/status`, 'utf8'))?.[1]) / 1024;
+  const memoryMib = (): number => memoryMibOf(ledger.pid);
   const url = `${ledger.url}/entries`;
   const request = async () => singleRequest(await ledger.token());
   const calm = async (callers: number): Promise<RawClient> => await RawClient.connect(url, await request(), callers);
   const capacity = await measureCapacity(calm);
   say(`capacity: ${Math.round(capacity.perSecond)} appends/s from ${capacity.callers} callers`);
-  const rssCalm = rssMib();
+  const memoryCalm = memoryMib();
   const samples: Sample[] = [];
   {
     await using crowd = await RawClient.connect(url, await request(), connections);
     const asked = capacity.perSecond * factor;
     const renew = setInterval(() => void request().then((next) => crowd.renewToken(next)), tokenEveryMs);
     await sendAt(crowd, asked, Number(minutes) * 60, (tally, atSec, seconds) => {
-      const sample = { ...summary(tally), atSec, seconds, rssMib: rssMib() };
+      const sample = { ...summary(tally), atSec, seconds, memoryMib: memoryMib() };
       samples.push(sample);
       say(formatRow(sample));
     });
     clearInterval(renew);
   }
   const recoverySec = await measureRecovery(calm, capacity);
-  const { text, isWell } = judge({ capacity, samples, rssCalm, recoverySec });
+  const { text, isWell } = judge({ capacity, samples, memoryCalm, recoverySec });
   console.log(text);
   await writeSection('overload', text);
   return isWell;
@@ -132,25 +130,25 @@ const quantile = (sorted: readonly number[], share: number): number => sorted[Ma
 const admittedRate = ({ admittedMs, seconds }: Sample): number => admittedMs.length / seconds;
 
 function formatRow(sample: Sample): string {
-  const { atSec, sent, seconds, admittedMs, refused, refusedWithoutRetryAfter, broken, rssMib } = sample;
+  const { atSec, sent, seconds, admittedMs, refused, refusedWithoutRetryAfter, broken, memoryMib } = sample;
   const cells = [atSec, sent / seconds, admittedRate(sample), refused / seconds, refusedWithoutRetryAfter, broken];
-  const times = [quantile(admittedMs, 0.5), quantile(admittedMs, 0.99), rssMib];
+  const times = [quantile(admittedMs, 0.5), quantile(admittedMs, 0.99), memoryMib];
   return `| ${[...cells, ...times].map((value) => Math.round(value).toLocaleString('en')).join(' | ')} |`;
 }
 
 interface Outcome {
   readonly capacity: Capacity;
   readonly samples: readonly Sample[];
-  readonly rssCalm: number;
+  readonly memoryCalm: number;
   readonly recoverySec: number;
 }
 
-function judge({ capacity, samples, rssCalm, recoverySec }: Outcome): { text: string; isWell: boolean } {
+function judge({ capacity, samples, memoryCalm, recoverySec }: Outcome): { text: string; isWell: boolean } {
   const share = median(samples.map(admittedRate)) / capacity.perSecond;
   const sent = median(samples.map((sample) => sample.sent / sample.seconds)) / capacity.perSecond;
   const p99 = samples.map(({ admittedMs }) => quantile(admittedMs, 0.99));
   const half = Math.floor(samples.length / 2);
-  const mib = samples.map((sample) => sample.rssMib);
+  const mib = samples.map((sample) => sample.memoryMib);
   const [early, late] = [Math.max(...mib.slice(0, half)), Math.max(...mib.slice(half))];
   const silent = samples.reduce((sum, sample) => sum + sample.refusedWithoutRetryAfter, 0);
   const broken = samples.reduce((sum, sample) => sum + sample.broken, 0);
@@ -175,13 +173,13 @@ function judge({ capacity, samples, rssCalm, recoverySec }: Outcome): { text: st
     ['nothing breaks', `${broken} connections or answers`, broken === 0],
     [
       'memory flat: second half ≤ 1.1 × first',
-      `${rssCalm.toFixed(0)} MiB calm, ${early.toFixed(0)}, ${late.toFixed(0)}`,
+      `${memoryCalm.toFixed(0)} MiB calm, ${early.toFixed(0)}, ${late.toFixed(0)}`,
       late <= early * 1.1,
     ],
     ['itself again within 1 s', `${recoverySec.toFixed(2)} s`, recoverySec <= 1],
   ];
   const table = rows.map(([asked, measured, isMet]) => `| ${asked} | ${measured} | ${isMet ? 'met' : '**not met**'} |`);
-  const head = '| s | sent/s | admitted/s | refused/s | without Retry-After | broken | p50 ms | p99 ms | RSS MiB |';
+  const head = '| s | sent/s | admitted/s | refused/s | without Retry-After | broken | p50 ms | p99 ms | memory MiB |';
   const text = [
     `${formatMachine()}\n\n${connections} connections, ${factor} × capacity; capacity is from ${capacity.callers} callers of the same client.\n`,
     '| asked | measured | |\n|---|---|---|',

@@ -39,7 +39,7 @@ async function ask<T>(folder: string, command: string, count = 0): Promise<T> {
 function storeVersion(): string {
   const hash = createHash('sha256');
   for (const path of globSync('{store,domain}/*.ts', { cwd: sources }).toSorted()) {
-    if (/store|tree|entries/.test(path)) hash.update(readFileSync(join(sources, path)));
+    hash.update(readFileSync(join(sources, path)));
   }
   return hash.digest('hex').slice(0, 12);
 }
@@ -125,8 +125,8 @@ async function killWhileFilling(folder: string): Promise<void> {
 interface Verified {
   readonly treeSize: number;
   readonly cpuSeconds: number;
-  readonly rssBefore: number;
-  readonly rssPeak: number;
+  /** Memory at its most, over what the open log had. */
+  readonly growthMib: number;
 }
 
 /** L7: to open after a kill, and to compute the whole log anew. */
@@ -142,7 +142,6 @@ export async function openAndRebuild(plan: Plan): Promise<Measured> {
   const { folder: smallFolder } = await builtLog(small, plan.say);
   const ofSmall = await ask<Verified>(smallFolder, 'verify');
   const ofLarge = await ask<Verified>(folder, 'verify');
-  const mib = ({ rssBefore, rssPeak }: Verified): number => (rssPeak - rssBefore) / 2 ** 20;
   const rate = ofLarge.treeSize / ofLarge.cpuSeconds / 1e6;
   const name = large.toLocaleString('en');
   return {
@@ -161,7 +160,7 @@ export async function openAndRebuild(plan: Plan): Promise<Measured> {
         limit: 1,
         unit: 'M leaves',
       }),
-      flatMemory(mib(ofSmall), mib(ofLarge), small, large),
+      flatMemory(ofSmall.growthMib, ofLarge.growthMib, small, large),
     ],
     figures: [],
   };

@@ -6,6 +6,7 @@ import { openLogKey } from '@lucid/ledger/domain/log-key';
 import { inclusionProof } from '@lucid/ledger/domain/proofs';
 import { verifyLog } from '@lucid/ledger/domain/verify-log';
 import { openTestLog } from '../../support/ledger.ts';
+import { memoryMibOf } from '../measure.ts';
 import { batchEntries, entryBytes } from './request.ts';
 
 // A log in a folder, without HTTP: `tree-main.ts FOLDER build SIZE | prove COUNT | open | verify | fill`. Answers one
@@ -17,13 +18,15 @@ const commands: Readonly<Record<string, (count: number) => Promise<object>>> = {
 const answer = await commands[command]?.(Number(text));
 console.log(JSON.stringify(answer));
 
-/** Entries nobody could compress, each different. */
-function entriesFrom(first: number): Uint8Array[] {
-  const bytes = randomBytes(batchEntries * entryBytes);
-  return Array.from({ length: batchEntries }, (_, offset) => {
-    bytes.writeDoubleBE(first + offset, offset * entryBytes);
-    return bytes.subarray(offset * entryBytes, (offset + 1) * entryBytes);
-  });
+/** Entries nobody could compress, each different, with their sizes before them. */
+function packedFrom(first: number): Uint8Array {
+  const stride = 2 + entryBytes;
+  const bytes = randomBytes(batchEntries * stride);
+  for (let offset = 0; offset < batchEntries; offset += 1) {
+    bytes.writeUInt16BE(entryBytes, offset * stride);
+    bytes.writeDoubleBE(first + offset, offset * stride + 2);
+  }
+  return bytes;
 }
 
 async function appendUntil(log: Log, isDone: () => boolean): Promise<void> {
@@ -32,7 +35,7 @@ async function appendUntil(log: Log, isDone: () => boolean): Promise<void> {
     while (!isDone()) {
       const first = next;
       next += batchEntries;
-      await log.append({ entries: entriesFrom(first) });
+      await log.appendPacked({ bytes: packedFrom(first), count: batchEntries });
     }
   };
   await Promise.all(Array.from({ length: 8 }, writer));
@@ -88,17 +91,11 @@ async function prove(count: number): Promise<object> {
   return { treeSize, p50: times[count >> 1], p99: times[Math.floor(count * 0.99)] };
 }
 
-/** Bytes the process itself holds: LevelDB maps its files, whose pages are the kernel's to take back at any time. */
-function ownMemory(): number {
-  const [, kib = '0'] = /^RssAnon:\s+([0-9]+) kB$/mu.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return Number(kib) * 1024;
-}
-
 async function verify(): Promise<object> {
   const log = await openTestLog(folder, key);
   let peak = 0;
-  const before = ownMemory();
-  const timer = setInterval(() => (peak = Math.max(peak, ownMemory())), 50);
+  const before = memoryMibOf(process.pid);
+  const timer = setInterval(() => (peak = Math.max(peak, memoryMibOf(process.pid))), 50);
   const startedAt = performance.now();
   const cpuBefore = process.cpuUsage();
   const { isValid, problems, treeSize } = await verifyLog(log);
@@ -107,5 +104,5 @@ async function verify(): Promise<object> {
   clearInterval(timer);
   await log[Symbol.asyncDispose]();
   if (!isValid) throw new Error(`the log does not hold: ${problems.join('; ')}`);
-  return { treeSize, seconds, cpuSeconds: (user + system) / 1e6, rssBefore: before, rssPeak: peak };
+  return { treeSize, seconds, cpuSeconds: (user + system) / 1e6, growthMib: peak - before };
 }
