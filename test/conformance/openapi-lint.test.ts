@@ -87,9 +87,13 @@ test('all nine services are in it', () => {
   ]);
 });
 
+/** c2sp.org/tlog-witness says how a witness answers that another size is its latest: the size alone, in ASCII. */
+const ofAnotherProtocol = /operation-4xx-problem-details-rfc7807 \S+~1witness~1add-checkpoint\/post\/responses\/409:/;
+
 test('the merged document, as JSON and YAML, and each service’s own lint with no problem', async () => {
   const own = services.items.map(({ service }) => `/services/${service}/document.json`);
-  expect(await lint(['/document.json', '/document.yaml', ...own])).toEqual([]);
+  const problems = await lint(['/document.json', '/document.yaml', ...own]);
+  expect(problems.filter((problem) => !ofAnotherProtocol.test(problem))).toEqual([]);
 });
 
 test('the lint does find what is wrong', async () => {
@@ -121,7 +125,10 @@ test('every documented operation answers something other than 404 of a route, an
       if (method === 'servers') continue;
       const url = `${baseUrl}${path.replaceAll(/\{\w+\}/g, 'x')}`;
       const response = await fetch(url, { method: method.toUpperCase() });
-      const text = await response.text();
+      // A stream of events has no end to wait for.
+      const isEndless = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+      if (isEndless) await response.body?.cancel();
+      const text = isEndless ? '' : await response.text();
       const isUnserved = [404, 405].includes(response.status) && /ROUTE_NOT_FOUND|METHOD_NOT_ALLOWED/.test(text);
       if (isUnserved || response.status === 501) unserved.push(`${operation.operationId} ${response.status}`);
     }
