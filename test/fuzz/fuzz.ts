@@ -2,7 +2,7 @@ import { type Contestant, createContestant } from './contestant.ts';
 import { Random } from './random.ts';
 import { makeStream, type Stream } from './streams.ts';
 
-export interface Difference {
+interface Difference {
   readonly stream: readonly string[];
   readonly plain: string;
   readonly lane: string;
@@ -40,9 +40,9 @@ async function compare(streams: readonly Stream[], plain: Contestant, lane: Cont
   const expected = await plain.play(streams);
   const found = await lane.play(streams);
   const differences = streams.flatMap((stream, index) => {
-    const [ofPlain = '', ofLane = ''] = [expected[index], found[index]];
-    if (ofPlain === ofLane) return [];
-    return [{ stream: stream.map((piece) => piece.toString('latin1')), plain: ofPlain, lane: ofLane }];
+    if (expected[index] === found[index]) return [];
+    const sent = stream.map((piece) => piece.toString('latin1'));
+    return [{ stream: sent, plain: expected[index] ?? '', lane: found[index] ?? '' }];
   });
   const [ofPlain, ofLane] = [plain.takeLines(), lane.takeLines()];
   if (ofPlain.join() !== ofLane.join() && differences.length === 0) {

@@ -69,8 +69,8 @@ function valuesOf(sharedLabels: Readonly<Record<string, string>>, row: Row): Val
 class RequestDurationHistogram extends Histogram {
   readonly #durations: RequestDurations;
 
-  constructor(durations: RequestDurations, registry: Registry) {
-    super({ name, help, buckets: bounds, registers: [registry] });
+  constructor(durations: RequestDurations) {
+    super({ name, help, buckets: bounds, registers: [] });
     this.#durations = durations;
   }
 
@@ -86,6 +86,6 @@ export function createMetrics(service: string, options: { readonly process?: boo
   registry.setDefaultLabels({ service });
   if (options.process) collectDefaultMetrics({ register: registry });
   const requestDuration = new RequestDurations();
-  new RequestDurationHistogram(requestDuration, registry);
+  registry.registerMetric(new RequestDurationHistogram(requestDuration));
   return { registry, requestDuration };
 }

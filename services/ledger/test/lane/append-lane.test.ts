@@ -5,7 +5,7 @@ import { parseTlogProof } from '@lucid/common/formats/tlog-proof';
 import { createLogger } from '@lucid/common/runtime/logger';
 import { buildApp } from '@lucid/ledger/app';
 import { LogHost } from '@lucid/ledger/domain/log-host';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestIdentity } from '../../../../test/support/identity.ts';
@@ -107,14 +107,14 @@ async function both(body: string | Buffer, headers: Record<string, string>, path
 }
 
 describe('an append answers the same on the lane and without it', () => {
-  test.each([
-    ['raw', () => 'first', raw],
-    ['JSON', () => entryOf('second'), json],
-    ['raw with a key', () => 'third', { ...raw, 'idempotency-key': 'a key-less key'.replaceAll(' ', '-') }],
-    ['as long as may be', () => Buffer.alloc(4096, 1), raw],
-    ['as long as may be in JSON', () => entryOf(Buffer.alloc(4096, 1)), json],
-  ] as const)('%s', async (_name, body, headers) => {
-    const { status, body: text } = await both(body(), { ...bearer, ...headers });
+  test.each<[string, string | Buffer, Record<string, string>]>([
+    ['raw', 'first', raw],
+    ['JSON', entryOf('second'), json],
+    ['raw with a key', 'third', { ...raw, 'idempotency-key': 'a key-less key'.replaceAll(' ', '-') }],
+    ['as long as may be', Buffer.alloc(4096, 1), raw],
+    ['as long as may be in JSON', entryOf(Buffer.alloc(4096, 1)), json],
+  ])('%s', async (_name, body, headers) => {
+    const { status, body: text } = await both(body, { ...bearer, ...headers });
     expect(status).toBe(201);
     expect(JSON.parse(text)).toEqual({
       leafIndex: expect.any(Number),
@@ -122,23 +122,23 @@ describe('an append answers the same on the lane and without it', () => {
     });
   });
 
-  test.each([
-    ['raw', '/entries', () => 'in a log by its name', raw, 201, undefined],
-    ['to a log by its name', '/logs/lucid/entries', () => entryOf('named'), json, 201, undefined],
-    ['to a log that is not', '/logs/other/entries', () => 'x', raw, 404, 'LEDGER_LOG_NOT_FOUND'],
-    ['nothing', '/entries', () => '', raw, 400, 'LEDGER_ENTRY_EMPTY'],
-    ['too much', '/entries', () => Buffer.alloc(4097), raw, 413, 'LEDGER_ENTRY_TOO_LARGE'],
-    ['far too much', '/entries', () => Buffer.alloc(20_000), raw, 413, 'REQUEST_TOO_LARGE'],
-    ['no base64', '/entries', () => '{"entry":"*"}', json, 400, 'REQUEST_INVALID'],
-    ['another spelling of base64', '/entries', () => '{"entry":"AB=="}', json, 400, 'REQUEST_INVALID'],
-    ['no JSON', '/entries', () => '{"entry":"', json, 400, 'REQUEST_BODY_MALFORMED'],
-    ['a member too many', '/entries', () => '{"entry":"AAAA","x":1}', json, 400, 'REQUEST_INVALID'],
-    ['a type nobody takes', '/entries', () => 'x', { 'content-type': 'text/plain' }, 415, 'MEDIA_TYPE_UNSUPPORTED'],
-    ['a key with a space', '/entries', () => 'x', { ...raw, 'idempotency-key': 'a b' }, 400, 'IDEMPOTENCY_KEY_INVALID'],
-    ["another's type", '/entries', () => '{"type":"lucid/block@1"}', raw, 403, 'LEDGER_ENTRY_RESERVED'],
-    ['a wrong receipt', '/entries?receipt=2', () => 'x', raw, 400, 'REQUEST_INVALID'],
-  ] as const)('%s', async (_name, path, body, headers, status, code) => {
-    const answer = await both(body(), { ...bearer, ...headers }, path);
+  test.each<[string, string, string | Buffer, Record<string, string>, number, string | undefined]>([
+    ['raw', '/entries', 'in a log by its name', raw, 201, undefined],
+    ['to a log by its name', '/logs/lucid/entries', entryOf('named'), json, 201, undefined],
+    ['to a log that is not', '/logs/other/entries', 'x', raw, 404, 'LEDGER_LOG_NOT_FOUND'],
+    ['nothing', '/entries', '', raw, 400, 'LEDGER_ENTRY_EMPTY'],
+    ['too much', '/entries', Buffer.alloc(4097), raw, 413, 'LEDGER_ENTRY_TOO_LARGE'],
+    ['far too much', '/entries', Buffer.alloc(20_000), raw, 413, 'REQUEST_TOO_LARGE'],
+    ['no base64', '/entries', '{"entry":"*"}', json, 400, 'REQUEST_INVALID'],
+    ['another spelling of base64', '/entries', '{"entry":"AB=="}', json, 400, 'REQUEST_INVALID'],
+    ['no JSON', '/entries', '{"entry":"', json, 400, 'REQUEST_BODY_MALFORMED'],
+    ['a member too many', '/entries', '{"entry":"AAAA","x":1}', json, 400, 'REQUEST_INVALID'],
+    ['a type nobody takes', '/entries', 'x', { 'content-type': 'text/plain' }, 415, 'MEDIA_TYPE_UNSUPPORTED'],
+    ['a key with a space', '/entries', 'x', { ...raw, 'idempotency-key': 'a b' }, 400, 'IDEMPOTENCY_KEY_INVALID'],
+    ["another's type", '/entries', '{"type":"lucid/block@1"}', raw, 403, 'LEDGER_ENTRY_RESERVED'],
+    ['a wrong receipt', '/entries?receipt=2', 'x', raw, 400, 'REQUEST_INVALID'],
+  ])('%s', async (_name, path, body, headers, status, code) => {
+    const answer = await both(body, { ...bearer, ...headers }, path);
     expect(answer.status).toBe(status);
     if (code !== undefined) expect(JSON.parse(answer.body)).toMatchObject({ status, code });
   });
@@ -178,7 +178,7 @@ describe('an append answers the same on the lane and without it', () => {
 });
 
 describe('who may append', () => {
-  test.each([
+  test.each<[string, () => Promise<string | undefined>, number, string | undefined]>([
     ['nobody', async () => undefined, 401, 'AUTH_TOKEN_MISSING'],
     ['an operator', () => identity.userToken({ roles: ['operator'] }), 201, undefined],
     ['a person', () => identity.userToken({ roles: ['user'] }), 403, 'AUTH_ROLE_MISSING'],
@@ -190,7 +190,7 @@ describe('who may append', () => {
     ],
     ['a service of another audience', () => identity.serviceToken('vm', 'vm'), 401, 'AUTH_AUDIENCE_WRONG'],
     ['a forger', async () => 'forged', 401, 'AUTH_TOKEN_INVALID'],
-  ] as const)('%s', async (_name, issue, status, code) => {
+  ])('%s', async (_name, issue, status, code) => {
     const token = await issue();
     const headers = { ...raw, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
     const answer = await both('who', headers);

@@ -246,7 +246,10 @@ export class LaneConnection {
     this.#isBusy = false;
     this.#bytes = undefined;
     this.#requests = [];
-    if (this.#lane.isClosing) return void this.socket.destroySoon();
+    if (this.#lane.isClosing) {
+      this.socket.destroySoon();
+      return;
+    }
     if (this.socket.isPaused()) this.socket.resume();
     this.#look();
   }

@@ -117,7 +117,8 @@ async function openClient(port: number): Promise<Client> {
   let text = '';
   socket.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')));
   socket.on('error', () => undefined);
-  const ended = Promise.race([once(socket, 'end'), once(socket, 'close')]);
+  // Also where it is cut while the client still writes.
+  const ended = new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
   await once(socket, 'connect');
   return { socket, text: () => text, ended };
 }
