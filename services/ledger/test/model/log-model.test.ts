@@ -1,5 +1,5 @@
 import { createBatch } from '@lucid/common/storage/kv';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { KeyedAppend, LogCommit, PublishedStore } from '../../src/domain/log-store.ts';
 import { LevelLogStore } from '../../src/store/level-log-store.ts';
