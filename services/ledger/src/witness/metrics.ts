@@ -31,11 +31,11 @@ export function installWitnessMetrics(app: FastifyInstance, endorsers: ReadonlyM
       },
     });
   }
-  new Gauge({
+  const lastSuccess = new Gauge({
     name: 'ledger_witness_last_success_timestamp_seconds',
     help: 'When a witness last cosigned a checkpoint, POSIX seconds; 0 for never since the start',
     labelNames,
-    registers,
+    registers: [],
     collect() {
       for (const [log, endorser] of endorsers) {
         for (const { witness, lastSuccessAt } of endorser.status)
@@ -43,4 +43,5 @@ export function installWitnessMetrics(app: FastifyInstance, endorsers: ReadonlyM
       }
     },
   });
+  app.metrics.registry.registerMetric(lastSuccess);
 }

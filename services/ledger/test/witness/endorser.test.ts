@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
 import { type OpenedCheckpoint, parseCheckpoint } from '@lucid/common/formats/checkpoint';
 import { encodeSignatureLine } from '@lucid/common/formats/note';
 import { openTrustedCheckpoint, parsePolicy } from '@lucid/common/formats/policy';
@@ -239,15 +240,12 @@ test('of checkpoints that wait for one witness only the newest is sent', async (
   const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const arrived = Promise.withResolvers<void>();
   await using server = await startServer((request, response) => {
-    let body = '';
-    request
-      .on('data', (chunk) => (body += String(chunk)))
-      .on('end', async () => {
-        const at = sizes.push(body.split('\n\n')[1]?.split('\n')[1] ?? '') - 1;
-        arrived.resolve();
-        await gates[at]?.promise;
-        response.writeHead(500).end();
-      });
+    void readText(request).then(async (body) => {
+      const at = sizes.push(body.split('\n\n')[1]?.split('\n')[1] ?? '') - 1;
+      arrived.resolve();
+      await gates[at]?.promise;
+      response.writeHead(500).end();
+    });
   });
   const key = await openTestWitness({ vkeys: [log.vkey], name: 'w.test' });
   await key[Symbol.asyncDispose]();
