@@ -8,8 +8,8 @@ import { toHex, utf8 } from '@lucid/common/formats/bytes';
 import { sha256 } from '@lucid/common/formats/sha256';
 import { type Client, createClient } from '@lucid/common/http/client';
 import { createServiceTokenIssuer, parseServiceKey } from '@lucid/common/http/tokens';
-import { type LogKey, openLogKey } from '@lucid/ledger/domain/log-key';
 import { openCosigningKeys } from '@lucid/ledger/domain/cosigning-key';
+import { type LogKey, openLogKey } from '@lucid/ledger/domain/log-key';
 import { LedgerProcess } from '../../services/ledger/test/support/ledger-process.ts';
 
 const newPem = (): string =>
