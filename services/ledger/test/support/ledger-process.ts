@@ -37,6 +37,10 @@ export class LedgerProcess implements AsyncDisposable {
     return this.#ready.promise;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
