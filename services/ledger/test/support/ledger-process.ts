@@ -16,7 +16,7 @@ export class LedgerProcess implements AsyncDisposable {
 
   /** `before` is a command, with its options, that is to run the ledger, such as a tracer. */
   constructor(env: Readonly<Record<string, string>>, before: readonly string[] = []) {
-    const [program = process.execPath, ...args] = [...before, process.execPath, '--conditions=source', main];
+    const [program, ...args] = [...before, process.execPath, '--conditions=source', main];
     this.#child = spawn(program, args, {
       env: { LEDGER_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
