@@ -145,6 +145,7 @@ function answerError(options: ServiceOptions, request: FastifyRequest, reply: Fa
     ? commonError('REQUEST_BODY_MALFORMED', 'The request broke off.', { cause: error })
     : toAppError(error);
   logFailure(request.log, request.id, appError, error);
+  keepNowhere(request, reply);
   if (appError.retryAfterSec !== undefined) reply.header('retry-after', String(appError.retryAfterSec));
   if (appError.status === 401) reply.header('www-authenticate', 'Bearer');
   return reply
@@ -152,6 +153,12 @@ function answerError(options: ServiceOptions, request: FastifyRequest, reply: Fa
     .type(problemContentType)
     .serializer((value: unknown) => JSON.stringify(value))
     .send(toProblem(appError, request.id, options.api.errors));
+}
+
+/** A failure is not what the handler was about to say how long to keep; nor is what is not there yet to be kept. */
+function keepNowhere({ method }: FastifyRequest, reply: FastifyReply): void {
+  for (const name of ['etag', 'last-modified', 'content-encoding', 'cache-control']) reply.removeHeader(name);
+  if (method === 'GET' || method === 'HEAD') reply.header('cache-control', 'no-store');
 }
 
 /** Whether the client went away in the middle of its body; the same code from a store or a service is a fault. */

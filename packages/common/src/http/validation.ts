@@ -1,4 +1,4 @@
-import type { Options, ValidateFunction } from 'ajv';
+import type { ErrorObject, Options, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import type { FastifyInstance } from 'fastify';
@@ -28,7 +28,9 @@ function createAjv(options: Options): Ajv2020 {
 export function installValidation(app: FastifyInstance): void {
   const exact = createAjv({ coerceTypes: false });
   const textual = createAjv({ coerceTypes: 'array' });
-  app.setValidatorCompiler(({ schema, httpPart }) => compileLate(httpPart === 'body' ? exact : textual, schema));
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    httpPart === 'body' ? compileLate(exact, schema) : requireDecimals(compileLate(textual, schema), schema),
+  );
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
 }
 
@@ -44,7 +46,35 @@ function compileLate(ajv: Ajv2020, schema: unknown): FastifyValidator {
   return validate;
 }
 
-type FastifyValidator = ((data: unknown) => boolean) & { errors?: NonNullable<ValidateFunction['errors']> | null };
+/**
+ * Coercion takes whatever JavaScript takes for a number: `0x10`, `1e3`, `+1`, `01`, ` 1`. An integer has one spelling
+ * here, so that one thing has one address, and what a proxy or a cache reads is what the service reads.
+ */
+function requireDecimals(compiled: FastifyValidator, schema: unknown): FastifyValidator {
+  const { properties = {} } = schema as { properties?: Readonly<Record<string, { type?: unknown }>> };
+  const names = Object.keys(properties).filter((name) => properties[name]?.type === 'integer');
+  if (names.length === 0) return compiled;
+  const validate: FastifyValidator = (data) => {
+    const values = data as Readonly<Record<string, unknown>>;
+    const odd = names.find((name) => typeof values[name] === 'string' && !isDecimal(values[name]));
+    const isValid = odd === undefined && compiled(data);
+    validate.errors = odd === undefined ? (compiled.errors ?? null) : [notDecimal(odd)];
+    return isValid;
+  };
+  return validate;
+}
+
+/** A decimal without a plus or leading zeros that a number holds exactly. */
+function isDecimal(text: string): boolean {
+  return /^(?:0|-?[1-9][0-9]{0,15})$/.test(text) && Number.isSafeInteger(Number(text));
+}
+
+function notDecimal(name: string): ErrorObject {
+  const message = 'must be an integer in decimal, without a plus or leading zeros, at most 2^53 - 1';
+  return { instancePath: `/${name}`, schemaPath: `#/properties/${name}/type`, keyword: 'type', params: {}, message };
+}
+
+type FastifyValidator = ((data: unknown) => boolean) & { errors?: ErrorObject[] | null };
 
 let responseAjv: Ajv2020 | undefined;
 const compiled = new WeakMap<object, ValidateFunction>();

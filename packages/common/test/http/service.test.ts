@@ -85,7 +85,8 @@ beforeAll(async () => {
       for await (const chunk of body as AsyncIterable<Uint8Array>) bytes += chunk.length;
       return { bytes };
     },
-    breakShelf: ({ query }) => {
+    breakShelf: ({ query, reply }) => {
+      reply.headers({ 'cache-control': 'public, max-age=31536000, immutable', etag: '"of the answer"' });
       if (query.secret) throw new Error(`the secret is ${query.secret}`);
       return { ok: 'yes' } as never;
     },
@@ -181,6 +182,23 @@ describe('requests that do not match are answered with the documented code', () 
     expect((await send('/books?limits=3')).body).toMatchObject({ code: 'REQUEST_INVALID' });
   });
 
+  test.each(['0x10', '1e1', '+1', '01', ' 1', '1.0', '-0', '1_0', '', '9007199254740993', '%31 '])(
+    '%j is no integer in a query',
+    async (limit) => {
+      const { body } = await send(`/books?limit=${encodeURIComponent(limit)}`);
+      expect(body).toMatchObject({ code: 'REQUEST_INVALID', errors: [{ pointer: '/querystring/limit' }] });
+    },
+  );
+
+  test.each(['0x1', '1e0', '%2B1', '01', '%201'])('nor is %j in a path', async (id) => {
+    const answer = await send(`/books/${id}/pages`, {
+      method: 'PUT',
+      body: Buffer.alloc(1),
+      headers: { authorization: `Bearer ${await operator()}`, 'content-type': 'application/octet-stream' },
+    });
+    expect(answer.body).toMatchObject({ code: 'REQUEST_INVALID', errors: [{ pointer: '/params/id' }] });
+  });
+
   test('an unknown path is ROUTE_NOT_FOUND', async () => {
     expect((await send('/nowhere')).body).toMatchObject({ status: 404, code: 'ROUTE_NOT_FOUND' });
   });
@@ -190,6 +208,14 @@ describe('requests that do not match are answered with the documented code', () 
     expect(body).toMatchObject({ status: 500, code: 'INTERNAL' });
     expect(JSON.stringify(body)).not.toContain('hunter2');
   });
+
+  test.each(['/broken?secret=x', '/nowhere', '/books?limits=3'])(
+    'a failure is kept by no cache, whatever was said of the answer before: %s',
+    async (path) => {
+      const { headers } = (await send(path)).response;
+      expect([headers.get('cache-control'), headers.get('etag')]).toEqual(['no-store', null]);
+    },
+  );
 
   test('an answer outside its schema is a failure of the service', async () => {
     expect((await send('/broken')).body).toMatchObject({ code: 'INTERNAL' });
