@@ -162,12 +162,14 @@ export class AppendPipeline implements AsyncDisposable {
     return group;
   }
 
-  /** While the disk is busy what has come takes its place in the tree, so that nothing is left to do but to write. */
+  /**
+   * While the disk is busy what is written next takes its place in the tree, so that nothing is left to do but to write.
+   * No more than that one: its state is the tree's as it ends.
+   */
   readonly #prepare = (): void => {
     this.#isPreparing = false;
     if (!this.#isWriting || this.#failure) return;
-    for (const group of this.#full) this.#options.integrate(group);
-    this.#options.integrate(this.#forming);
+    this.#options.integrate(this.#full[0] ?? this.#forming);
   };
 
   /** Never rejects. */

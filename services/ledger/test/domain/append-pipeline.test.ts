@@ -27,6 +27,7 @@ class Desk {
         this.events.push(`write ${group.workCount}`);
         this.writes.push({ count: group.count, packed: Buffer.from(group.packed), resolve, reject });
         if (this.isQuick) resolve();
+        if (this.size !== group.firstIndex + group.count) reject(new Error('the tree is ahead of what is written'));
         return promise;
       },
       committed: (group) => void this.events.push(`committed ${group.workCount}`),
@@ -73,6 +74,18 @@ describe('AppendPipeline', () => {
     expect(indexes).toEqual(Array.from({ length: 500 }, (_, index) => 2 * index));
     expect(desk.writes.map(({ count }) => count)).toEqual([1000]);
     expect(desk.writes[0]?.packed.subarray(0, 7).toString('latin1')).toBe('\0\x02e0\0\x01x');
+  });
+
+  test('several groups that are full by then are written one after the other', async () => {
+    desk = new Desk({ groupEntriesMax: 2 });
+    const all = [desk.append('a')];
+    const write = await desk.written(0);
+    for (let index = 0; index < 5; index += 1) all.push(desk.append(`e${index}`, 'x'));
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    desk.isQuick = true;
+    write.resolve();
+    expect(await Promise.all(all)).toEqual([0, 1, 3, 5, 7, 9]);
+    expect(desk.writes.map(({ count }) => count)).toEqual([1, 2, 2, 2, 2, 2]);
   });
 
   test('what comes while the disk is busy is the next group, and has its place in the tree by then', async () => {
