@@ -57,9 +57,17 @@ export async function readBundle(
 ): Promise<EncodedBundle> {
   const { store } = host.log;
   return await bundles.get(`${index}/${width}`, takesGzip, async () => {
-    const { buffer, byteOffset, length } = await store.readBundle(index, width);
-    return Buffer.from(buffer, byteOffset, length);
+    return ownedBuffer(await store.readBundle(index, width));
   });
+}
+
+/** What is kept must keep no more than itself: a bundle is often a small part of the record it was read from. */
+function ownedBuffer(bytes: Uint8Array): Buffer {
+  const { buffer, byteOffset, length } = bytes;
+  if (buffer.byteLength === length) return Buffer.from(buffer, byteOffset, length);
+  const owned = Buffer.allocUnsafeSlow(length);
+  owned.set(bytes);
+  return owned;
 }
 
 /** A handler that is told which log it is asked of. */

@@ -4,6 +4,8 @@ import { leafHash } from '@lucid/common/formats/merkle';
 import { encodeEntryBundle, parseEntryBundle } from '@lucid/common/formats/tiles';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestLedger, type TestLedger } from '../../../../test/support/ledger.ts';
+import { BundleCache } from '../../src/routes/bundle-cache.ts';
+import { readBundle } from '../../src/routes/served-logs.ts';
 
 let ledger: TestLedger;
 beforeAll(async () => {
@@ -85,6 +87,14 @@ describe('a bundle', () => {
     const answers = [await get(url), await get(url), await get(url, { 'accept-encoding': 'gzip' })];
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200]);
     expect([await count('hits'), await count('misses')]).toEqual([hits + 2, misses + 1]);
+  });
+
+  test('keeps no more than itself in memory, not the record of the disk it was part of', async () => {
+    const { host } = ledger;
+    const served = { name: 'lucid', host, bundles: new BundleCache(1024 * 1024), isVerifying: false };
+    const { bytes } = await readBundle(served, 0, 200);
+    expect(served.bundles.bytes).toBe(bytes.length);
+    expect(bytes.buffer.byteLength).toBe(bytes.length);
   });
 
   test('past what is published is not there', async () => {
