@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { packedEntriesType } from '@lucid/common/apis/ledger-schemas';
 import { openCheckpoint } from '@lucid/common/formats/checkpoint';
 import { parseVerifierKey } from '@lucid/common/formats/note';
@@ -139,6 +139,29 @@ describe('places', () => {
     await expect.poll(() => followers(ledger)).toBe(0);
     using events = await Events.open(`${ledger.url}/follow`);
     expect((await events.take('checkpoint', 1))[0]?.data).toContain('\n0\n');
+  });
+});
+
+describe('a client that takes nothing', () => {
+  test('holds a small piece of what it is told, not a whole read of large entries', async () => {
+    await using ledger = await listen();
+    const sockets: Socket[] = [];
+    ledger.app.server.on('connection', (socket: Socket) => void sockets.push(socket));
+    const large = Array.from({ length: 1000 }, () => 'x'.repeat(4096));
+    for (let round = 0; round < 4; round += 1) await append(ledger, large);
+    using events = await Events.open(`${ledger.url}/follow?from=0`);
+    events.pause();
+    // What the kernel takes is full when the same is left to be written again and again.
+    let [held, sameCount] = [0, 0];
+    await expect
+      .poll(() => {
+        const now = sockets.at(-1)?.writableLength ?? 0;
+        sameCount = now > 0 && now === held ? sameCount + 1 : 0;
+        held = now;
+        return sameCount;
+      })
+      .toBeGreaterThan(3);
+    expect(held).toBeLessThan(80 * 1024);
   });
 });
 
