@@ -1,4 +1,5 @@
 import { defaultLogName } from '@lucid/common/apis/ledger-schemas';
+import { isLogName } from '@lucid/common/apis/log-names';
 import { AppError } from '@lucid/common/errors';
 import { identityVariables } from '@lucid/common/http/identity-config';
 import { type Config, defineConfig } from '@lucid/common/runtime/config';
@@ -110,6 +111,7 @@ export const configSchema = defineConfig({
 export type LedgerConfig = Config<typeof configSchema>;
 
 const logsMax = 16;
+const logNameRule = 'at most 32 lower-case letters, digits, dashes, a letter first; not `published` or `witness`';
 
 /** Every log's name, the default one first. Throws CONFIG_INVALID. */
 export function logNamesOf({ logs = '' }: Pick<LedgerConfig, 'logs'>): string[] {
@@ -119,13 +121,9 @@ export function logNamesOf({ logs = '' }: Pick<LedgerConfig, 'logs'>): string[] 
     .filter(Boolean);
   const names = [...new Set([defaultLogName, ...given])];
   const odd = names.find((name) => !isLogName(name));
-  if (odd !== undefined) throw configInvalid(`"${odd}" is no name of a log: lower-case letters, digits, dashes`);
+  if (odd !== undefined) throw configInvalid(`"${odd}" is no name for a log: ${logNameRule}`);
   if (names.length > logsMax) throw configInvalid(`names more than ${logsMax} logs`);
   return names;
-}
-
-function isLogName(name: string): boolean {
-  return /^[a-z][a-z0-9-]{0,31}$/.test(name);
 }
 
 function configInvalid(detail: string): AppError {

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
+import { isLogName } from '@lucid/common/apis/log-names';
 import { getAddress, isAddress } from 'ethers';
 import type { Run } from '../command.ts';
 import { cliError } from '../errors.ts';
 import { formatFields } from '../output.ts';
 import { nameRoot } from '../root-name.ts';
 import { type GenesisOptions, type GovernanceProfile, governanceTimings } from '../setup/genesis.ts';
-import { isLogName } from '../setup/host-layout.ts';
 import { ensurePlatformKeys, type PlatformKeys, type PlatformOptions } from '../setup/keys.ts';
 
 interface SetupOptions {
@@ -53,7 +53,7 @@ function parseGenesisOptions({ profile, chainId, guardian, logs = [] }: SetupOpt
     throw cliError('USAGE_INVALID', `--guardian takes an address: 0x and 40 hex digits.`);
   }
   const odd = logs.find((name) => !isLogName(name));
-  if (odd !== undefined) throw cliError('USAGE_INVALID', `--logs: "${odd}" is not lower-case letters, digits, dashes.`);
+  if (odd !== undefined) throw cliError('USAGE_INVALID', `--logs: "${odd}" is no name for a log.`);
   return {
     logs: logs.filter((name) => name !== 'lucid'),
     ...(profile === undefined ? {} : { profile: profile as GovernanceProfile }),

@@ -1,3 +1,5 @@
+import { isLogName } from '@lucid/common/apis/log-names';
+
 /** The folders under the platform's root: `keys`, then one folder a service in `secrets` and in `data`. */
 export const hostFolders = { keys: 'keys', secrets: 'secrets', data: 'data' } as const;
 
@@ -57,14 +59,8 @@ const storeSecrets = {
   mongo: ['mongo.key', 'mongo-root.password', 'mongo-lucid.password'],
 } as const;
 
-const logNamePattern = /^[a-z][a-z0-9-]{0,31}$/;
 /** Who opens the ledger's logs. */
 const logHolders = ['ledger', 'platform', 'standalone-blockchain-api'] as const satisfies readonly SecretHolder[];
-
-/** Whether a log may be called so (`LEDGER_LOGS`). */
-export function isLogName(name: string): boolean {
-  return logNamePattern.test(name);
-}
 
 /** The key file of a log beside `lucid`, in `keys` and in the folder of whoever opens it. */
 export function logKeyFile(name: string): string {

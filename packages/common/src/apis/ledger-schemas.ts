@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { logNamePattern } from './log-names.ts';
 import { Base64, Hash32, strictObject, Uint64 } from './schemas.ts';
 
 /** An entry's size in bytes, at most: commitments go in, payloads live elsewhere. */
@@ -13,7 +14,7 @@ export const packedEntriesType = 'application/x-tlog-entries';
 export const defaultLogName = 'lucid';
 
 export const LogName = Type.String({
-  pattern: '^[a-z][a-z0-9-]{0,31}$',
+  pattern: logNamePattern,
   description: 'Name of a log, from `GET /logs`',
   examples: [defaultLogName],
 });

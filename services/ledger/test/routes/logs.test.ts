@@ -115,6 +115,9 @@ describe('LEDGER_LOGS', () => {
     '1a',
     'a b',
     'x'.repeat(33),
+    'a\nb',
+    'a,published',
+    'witness',
     Array.from({ length: 17 }, (_, at) => `l${at}`).join(),
   ])('%j stops the start', (logs) => {
     expect(() => logNamesOf({ logs })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
