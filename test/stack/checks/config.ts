@@ -12,6 +12,7 @@ const combinations: readonly ComposeFiles[] = [
   ['compose.yaml', 'redis.yaml'],
   ['compose.yaml', 'mongo.yaml'],
   ['compose.yaml', 'dev.yaml'],
+  ['compose.yaml', 'witness-egress.yaml'],
   ['compose.yaml', 'tor.yaml', 'redis.yaml', 'mongo.yaml', 'dev.yaml'],
   ['compose.yaml', 'test/stack/emulated.yaml'],
   ['single-process.yaml'],
