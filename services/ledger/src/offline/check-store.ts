@@ -12,7 +12,7 @@ import type { LogStore, TreeState } from '../domain/log-store.ts';
 import { storedTileBytes } from '../domain/tile.ts';
 import { LevelLogStore } from '../store/level-log-store.ts';
 import { openPublishedFile } from '../store/published-file.ts';
-import { exists, type LogFolders, publishedPath, storePath } from './folders.ts';
+import { databaseIn, exists, type LogFolders, publishedPath, storePath } from './folders.ts';
 import { type StoreProblem, storeProblem } from './offline-errors.ts';
 
 export type CheckStoreOptions = {
@@ -47,9 +47,11 @@ export async function checkStore(options: CheckStoreOptions): Promise<StoreRepor
   const problems: StoreProblem[] = [];
   const published = await readPublished(options, problems);
   const report = { treeSize: 0, rootHash: undefined, entryCount: 0, tileCount: 0 };
-  const found = (await exists(storePath(folders)))
-    ? await checkOpened(options, published, problems)
-    : (problems.push(storeProblem('FSCK_STORE_MISSING', `There is no ${storePath(folders)}.`)), report);
+  const path = storePath(folders);
+  const database = await databaseIn(path);
+  if (database === 'none') problems.push(storeProblem('FSCK_STORE_MISSING', `There is no log in ${path}.`));
+  if (database === 'headless') problems.push(storeProblem('FSCK_STORE_CORRUPT', `${path} has lost its file CURRENT.`));
+  const found = database === 'whole' ? await checkOpened(options, published, problems) : report;
   return {
     ...found,
     ok: problems.length === 0,

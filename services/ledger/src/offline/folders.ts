@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Where one log of a ledger is on the disk: as LEDGER_DATA_DIR and LEDGER_PUBLISHED_DIR say. */
@@ -25,6 +25,17 @@ export async function exists(path: string): Promise<boolean> {
       throw error;
     },
   );
+}
+
+/**
+ * What is in the folder of a database. One that has lost its CURRENT must not be opened: LevelDB would begin a new one
+ * there, and clear the files of the old one away.
+ */
+export async function databaseIn(path: string): Promise<'whole' | 'headless' | 'none'> {
+  if (!(await exists(path))) return 'none';
+  const names = await readdir(path);
+  if (names.includes('CURRENT')) return 'whole';
+  return names.some((name) => /^\d+\.(ldb|sst|log)$/u.test(name)) ? 'headless' : 'none';
 }
 
 /** Makes the names in a folder durable. */

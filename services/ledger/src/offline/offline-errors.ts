@@ -1,11 +1,12 @@
 import { AppError } from '@lucid/common/errors';
 
-/** Why a ledger's folder is not restored. Nothing that was there has been changed then. */
+/** Why a ledger's folder is not restored. No log and no published checkpoint that was there has been changed then. */
 export const restoreErrors = {
   RESTORE_NOT_EMPTY: 'There is a log in the data folder already.',
   RESTORE_BACKUP_OLDER: 'The log has published more entries than the backup has: it would contradict itself.',
   RESTORE_BACKUP_FORKED: 'The backup is of another tree than the log has published.',
   RESTORE_PUBLISHED_MISSING: 'Nothing here says what the log published last.',
+  RESTORE_PUBLISHED_OLDER: 'What is said to be published last is older than the backup: it is not the last.',
   RESTORE_ORIGIN_OTHER: 'The backup is of another log.',
   RESTORE_SUCCESSOR_INVALID: 'A successor needs an origin and a key of its own.',
 } as const;

@@ -10,7 +10,7 @@ import { openLog } from '../domain/open-log.ts';
 import { rootAt } from '../domain/proofs.ts';
 import { LevelLogStore } from '../store/level-log-store.ts';
 import { openPublishedFile } from '../store/published-file.ts';
-import { exists, type LogFolders, publishedPath, storePath, syncFolder } from './folders.ts';
+import { databaseIn, exists, type LogFolders, publishedPath, storePath, syncFolder } from './folders.ts';
 import { restoreError } from './offline-errors.ts';
 
 export type RestoreLogOptions = {
@@ -19,7 +19,10 @@ export type RestoreLogOptions = {
   readonly note: string;
   /** Reads the backup's entries in order, packed (each after its uint16 size), from the first on; anew at each call. */
   readonly bundles: () => AsyncIterable<{ readonly bytes: Uint8Array; readonly count: number }>;
-  /** Go on though nothing here says what was published last: an operator's word that nobody holds a newer checkpoint. */
+  /**
+   * Go on though nothing here says what was published last, or only an older copy does: an operator's word that nobody
+   * holds a newer checkpoint than the backup's.
+   */
   readonly adopt?: boolean;
   /** Start another log with the backup's entries, under an origin and a key (PKCS#8 PEM) of its own. */
   readonly successor?: { readonly origin: string; readonly keyPem: string };
@@ -33,40 +36,55 @@ export type RestoredLog = {
   readonly resumedAt: number;
 };
 
-/** Bundles on their way into the store; each is at most 16 MiB, and 1 MiB with entries of Lucid's size. */
+/** Entries on their way into the store, in bytes; a single bundle may have 16 MiB. */
+const bytesInFlight = 8 << 20;
 const bundlesInFlight = 32;
 
 /**
- * Restores a log from a backup into a data folder that has none, through the ledger's own commits. Offline: no ledger may
- * run on the folder. The order is what makes a fork impossible whenever it is stopped: first the published checkpoint is
- * made the backup's, so that no ledger starts on less; then the entries go into a folder beside the log's; that becomes
- * the log's only when its root is the checkpoint's. Run again, it goes on. Throws the codes of `restoreErrors`,
- * STORE_LOCKED, and what reading the backup throws.
+ * Restores a log from a backup into a data folder that has none, through the ledger's own commits. Offline: the published
+ * checkpoint is held open from the first to the last step, so no ledger and no other restore runs on the folders. The
+ * order is what makes a fork impossible whenever it is stopped: where nothing was published, that first becomes the
+ * backup's checkpoint, so that no ledger starts on less; the entries go into a folder beside the log's, and must lead to
+ * the backup's root and contain what was published; then the published checkpoint becomes the backup's, and last the
+ * folder becomes the log's. Run again, it goes on. Throws the codes of `restoreErrors`, STORE_LOCKED,
+ * LEDGER_PUBLISHED_LOCKED, and what reading the backup throws.
  */
 export async function restoreLog(options: RestoreLogOptions): Promise<RestoredLog> {
   const { folders, note, successor } = options;
   const backup = parseCheckpoint(note);
   const target = storePath(folders);
-  if ((await exists(target)) && !(await isEmptyStore(target))) {
-    throw restoreError('RESTORE_NOT_EMPTY', `Move ${target} away if it is not to be kept; nothing is overwritten.`);
-  }
+  await requireNoLog(target);
   await mkdir(folders.dataDir, { recursive: true, mode: 0o700 });
   const key = successor && openSuccessorKey(successor, backup);
-  const published = key ? await signCheckpoint({ ...backup, origin: key.origin }, signersOf(key)) : note;
-  const earlier = await raisePublished(options, parseCheckpoint(published), published);
+  const wantedNote = key ? await signCheckpoint({ ...backup, origin: key.origin }, signersOf(key)) : note;
+  const wanted = parseCheckpoint(wantedNote);
+  await using published = await takePublished(options, wanted);
+  const last = await readLast(published, options, wanted);
+  const isUnsaid = last === undefined || last.treeSize === 0;
+  if (isUnsaid) await published.write(wantedNote);
   const temporary = `${target}.restoring`;
-  const resumedAt = await fillStore(options, temporary, backup, earlier);
-  // A ledger that was started meanwhile, and refused to go on, has left an empty one.
+  const resumedAt = await fillStore(options, temporary, backup, last);
+  if (!isUnsaid && last.treeSize < wanted.treeSize) await published.write(wantedNote);
+  // A ledger that was started meanwhile, and refused to go on, has left an empty one; a log is still not overwritten.
+  await requireNoLog(target);
   await rm(target, { recursive: true, force: true });
   await rename(temporary, target);
   await syncFolder(folders.dataDir);
   return { origin: key?.origin ?? backup.origin, treeSize: backup.treeSize, resumedAt };
 }
 
-/** Whether a store holds no entry: a ledger makes one before it refuses to start. */
+/** Throws RESTORE_NOT_EMPTY unless there is nothing, or the empty store a ledger makes before it refuses to start. */
+async function requireNoLog(path: string): Promise<void> {
+  const found = await databaseIn(path);
+  if (found === 'none' || (found === 'whole' && (await isEmptyStore(path)))) return;
+  throw restoreError('RESTORE_NOT_EMPTY', `Move ${path} away if it is not to be kept.`);
+}
+
 async function isEmptyStore(path: string): Promise<boolean> {
-  await using store = new LevelLogStore(await openLevelStore(path, { compression: false }));
-  return (store.findState()?.treeSize ?? 0) === 0;
+  await using store = await openLevelStore(path, { compression: false });
+  // Whatever its state says: entries whose state is lost are entries.
+  for await (const _ of store.range({ gte: Uint8Array.of(1), limit: 1 })) return false;
+  return (new LevelLogStore(store).findState()?.treeSize ?? 0) === 0;
 }
 
 function openSuccessorKey({ origin, keyPem }: NonNullable<RestoreLogOptions['successor']>, backup: Checkpoint): LogKey {
@@ -76,34 +94,55 @@ function openSuccessorKey({ origin, keyPem }: NonNullable<RestoreLogOptions['suc
   return openLogKey(origin, keyPem);
 }
 
-/** Makes the published checkpoint at least the backup's; answers the smaller one that was there, which must be in it. */
-async function raisePublished(
+/** Opens the file of the published checkpoint, for as long as the restore takes. */
+async function takePublished(
   { folders, adopt = false, successor }: RestoreLogOptions,
   wanted: Checkpoint,
-  note: string,
+): Promise<PublishedStore> {
+  const path = publishedPath(folders);
+  if (!(await exists(path)) && !adopt && !successor) throw publishedMissing(path);
+  if (successor) await keepPredecessor(path, wanted);
+  return await openPublishedFile(path);
+}
+
+/**
+ * What was published last, which `wanted` may follow; undefined where nothing says so. A log publishes a checkpoint
+ * before anybody can back it up: a file that says less than the backup is an older copy, and not the last word.
+ */
+async function readLast(
+  published: PublishedStore,
+  { folders, adopt = false, successor }: RestoreLogOptions,
+  wanted: Checkpoint,
 ): Promise<Checkpoint | undefined> {
   const path = publishedPath(folders);
-  if (!(await exists(path)) && !adopt && !successor) {
-    const advice = `Put ${path} back. If it is lost and nobody holds a newer checkpoint (ask witnesses and readers), say --adopt; if somebody does, --continue-as ORIGIN.`;
-    throw restoreError('RESTORE_PUBLISHED_MISSING', advice);
+  const note = await published.read();
+  const last = note === undefined ? undefined : parseCheckpoint(note);
+  if (!last) {
+    if (!adopt && !successor) throw publishedMissing(path);
+    return undefined;
   }
-  if (successor) await keepPredecessor(path, wanted);
-  await using published = await openPublishedFile(path);
-  const there = await published.read();
-  const last = there === undefined ? undefined : parseCheckpoint(there);
-  if (last && last.origin !== wanted.origin) {
+  if (last.origin !== wanted.origin) {
     throw restoreError('RESTORE_ORIGIN_OTHER', `It is of ${wanted.origin}; what was published is of ${last.origin}.`);
   }
-  if (last && last.treeSize > wanted.treeSize) {
+  if (last.treeSize > wanted.treeSize) {
     const advice = `${last.treeSize} were published, the backup has ${wanted.treeSize}. Find a newer backup; if there is none, go on as another log: --continue-as ORIGIN.`;
     throw restoreError('RESTORE_BACKUP_OLDER', advice);
   }
-  if (last?.treeSize === wanted.treeSize) {
-    if (equalBytes(last.rootHash, wanted.rootHash)) return undefined;
+  if (last.treeSize === wanted.treeSize && !equalBytes(last.rootHash, wanted.rootHash)) {
     throw restoreError('RESTORE_BACKUP_FORKED', `Both have ${last.treeSize} entries, and other roots.`);
   }
-  await published.write(note);
+  if (last.treeSize < wanted.treeSize && !adopt) {
+    const advice = `${path} says ${last.treeSize} entries, the backup has ${wanted.treeSize}. ${lostAdvice}`;
+    throw restoreError('RESTORE_PUBLISHED_OLDER', advice);
+  }
   return last;
+}
+
+const lostAdvice =
+  'If nobody holds a newer checkpoint than the backup (ask witnesses and readers), say --adopt; if somebody does, --continue-as ORIGIN.';
+
+function publishedMissing(path: string): Error {
+  return restoreError('RESTORE_PUBLISHED_MISSING', `Put ${path} back. ${lostAdvice}`);
 }
 
 /** What another origin published stays as evidence under a name of its own. */
@@ -111,7 +150,9 @@ async function keepPredecessor(path: string, wanted: Checkpoint): Promise<void> 
   if (!(await exists(path))) return;
   const note = await readOnce(path);
   if (note !== undefined && parseCheckpoint(note).origin === wanted.origin) return;
-  await rename(path, `${path}.predecessor`);
+  let kept = `${path}.predecessor`;
+  for (let count = 2; await exists(kept); count += 1) kept = `${path}.predecessor-${count}`;
+  await rename(path, kept);
   await syncFolder(dirname(path));
 }
 
@@ -149,25 +190,38 @@ async function fillStore(
 /** Appends the bundles past what is there, several on their way, so that many make one sync. */
 async function appendBundles(log: Log, { bundles, onProgress }: RestoreLogOptions): Promise<void> {
   const done = log.treeSize;
-  const running: Promise<unknown>[] = [];
+  const running: { readonly appended: Promise<unknown>; readonly size: number }[] = [];
   let entryCount = 0;
+  let waiting = 0;
   try {
     for await (const { bytes, count } of bundles()) {
       entryCount += count;
       if (entryCount <= done) continue;
       const appended = log.appendPacked({ bytes, count });
       appended.catch(() => undefined);
-      running.push(appended);
-      if (running.length < bundlesInFlight) continue;
-      await running.shift();
+      running.push({ appended, size: bytes.length });
+      waiting += bytes.length;
+      while (waiting > bytesInFlight || running.length > bundlesInFlight) {
+        const first = running.shift();
+        await first?.appended;
+        waiting -= first?.size ?? 0;
+      }
       onProgress?.(log.treeSize);
     }
-    await Promise.all(running);
+    for (const { appended } of running) await appended;
   } finally {
-    await Promise.allSettled(running);
+    await Promise.allSettled(running.map(({ appended }) => appended));
   }
   onProgress?.(log.treeSize);
 }
+
+/** The reader waits for the disk, however slow: what it has read is never refused as too much. */
+const boundless = {
+  worksMax: Number.POSITIVE_INFINITY,
+  entriesMax: Number.POSITIVE_INFINITY,
+  bytesMax: Number.POSITIVE_INFINITY,
+  waitMaxMs: Number.POSITIVE_INFINITY,
+};
 
 /** A log that nobody sees: what it signs is signed by nothing and kept nowhere. */
 async function openUnpublished(path: string, origin: string): Promise<Log> {
@@ -175,7 +229,13 @@ async function openUnpublished(path: string, origin: string): Promise<Log> {
   const store = stack.use(
     new LevelLogStore(await openLevelStore(path, { writeBufferSize: 16 << 20, compression: false })),
   );
-  const log = await openLog({ key: silentKey(origin), store, published: nowhere(), adoptStore: true });
+  const log = await openLog({
+    key: silentKey(origin),
+    store,
+    published: nowhere(),
+    adoptStore: true,
+    limits: boundless,
+  });
   stack.move();
   return log;
 }

@@ -1,10 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { utf8 } from '@lucid/common/formats/bytes';
 import { parseCheckpoint } from '@lucid/common/formats/checkpoint';
 import { encodeEntryBundle } from '@lucid/common/formats/tiles';
+import { createBatch } from '@lucid/common/storage/kv';
 import { openLevelStore } from '@lucid/common/storage/level-store';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DyingDisk } from '../../../../packages/client/test/dying-disk.ts';
@@ -89,12 +90,25 @@ describe('a restored log', () => {
     expect(await checkStore({ folders: folders() })).toMatchObject({ ok: true, entryCount: 66_000, tileCount: 258 });
   });
 
-  test('keeps a published checkpoint that is older, and must contain it', async () => {
+  test('of entries that are more than may wait for a ledger’s disk', async () => {
+    const large = Buffer.alloc(12_000, 'x');
+    const bundle = encodeEntryBundle(Array.from({ length: 256 }, () => large));
+    const bundles = async function* () {
+      for (let at = 0; at < 14; at += 1) yield { bytes: bundle.slice(), count: 256 };
+    };
+    await using log = await start(join(root, 'origin'));
+    for await (const { bytes, count } of bundles()) await log.appendPacked({ bytes, count });
+    const { note } = await log.publishedFor(14 * 256);
+    expect(await restore(note, { adopt: true, bundles })).toMatchObject({ treeSize: 14 * 256 });
+  });
+
+  test('follows a published checkpoint that is older, which only the operator can say was the last', async () => {
     const origin = join(root, 'origin');
     await grow(origin, 300);
     await cp(join(origin, 'published'), join(dataDir, 'published'), { recursive: true });
     const [backup = ''] = await grow(origin, 700);
-    await restore(backup);
+    await expect(restore(backup)).rejects.toMatchObject({ code: 'RESTORE_PUBLISHED_OLDER' });
+    await restore(backup, { adopt: true });
     await using log = await start();
     expect(log.treeSize).toBe(700);
   });
@@ -115,6 +129,71 @@ describe('a fork is refused', () => {
   test('where nothing says what was published, without the operator’s word', async () => {
     const [backup] = await twoCheckpoints();
     await expect(restore(backup)).rejects.toMatchObject({ code: 'RESTORE_PUBLISHED_MISSING' });
+  });
+
+  test('where a ledger was started on the empty folder before', async () => {
+    const [backup] = await twoCheckpoints();
+    await (await start())[Symbol.asyncDispose]();
+    await expect(restore(backup)).rejects.toMatchObject({ code: 'RESTORE_PUBLISHED_OLDER' });
+  });
+
+  test('where the backup does not contain what was published, however often it is tried', async () => {
+    const [backup] = await twoCheckpoints();
+    await using log = await start();
+    await log.append({ entries: [utf8('another history')] });
+    await log.publishedFor(1);
+    await log[Symbol.asyncDispose]();
+    await rm(join(dataDir, 'lucid'), { recursive: true });
+    const before = await readFile(publishedFile(dataDir));
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      await expect(restore(backup, { adopt: true })).rejects.toMatchObject({ code: 'RESTORE_BACKUP_FORKED' });
+    }
+    expect(await readFile(publishedFile(dataDir))).toEqual(before);
+  });
+
+  test('by another restore, or a ledger, at the same time', async () => {
+    const [backup, newest] = await twoCheckpoints();
+    const refused: unknown[] = [];
+    const bundles = async function* () {
+      for (const other of [() => restore(newest, { adopt: true }), () => start()]) {
+        refused.push(await other().catch((error: unknown) => error));
+      }
+      yield* bundlesOf(700);
+    };
+    await restore(backup, { adopt: true, bundles });
+    expect(refused).toMatchObject([{ code: 'LEDGER_PUBLISHED_LOCKED' }, { code: 'LEDGER_PUBLISHED_LOCKED' }]);
+    await using log = await start();
+    expect(log.published.note).toBe(backup);
+  });
+
+  test('where a log came into the folder meanwhile, and that stays', async () => {
+    const [backup] = await twoCheckpoints();
+    const bundles = async function* () {
+      yield* bundlesOf(700);
+      await cp(join(root, 'origin', 'lucid'), join(dataDir, 'lucid'), { recursive: true });
+    };
+    await expect(restore(backup, { adopt: true, bundles })).rejects.toMatchObject({ code: 'RESTORE_NOT_EMPTY' });
+    await using log = await start();
+    expect(log.treeSize).toBe(1000);
+  });
+
+  test('where there is a log that has lost its state, or the name of its files', async () => {
+    const [backup] = await twoCheckpoints();
+    const store = join(dataDir, 'lucid');
+    await cp(join(root, 'origin'), dataDir, { recursive: true });
+    await rm(join(store, 'CURRENT'));
+    const before = (await readdir(store)).toSorted();
+    await expect(restore(backup)).rejects.toMatchObject({ code: 'RESTORE_NOT_EMPTY' });
+    expect((await checkStore({ folders: folders() })).problems).toMatchObject([{ code: 'FSCK_STORE_CORRUPT' }]);
+    expect((await readdir(store)).toSorted()).toEqual(before);
+    await cp(join(root, 'origin', 'lucid'), store, { recursive: true });
+    {
+      await using opened = await openLevelStore(store, { compression: false });
+      const batch = createBatch();
+      batch.del(Uint8Array.of(0));
+      await opened.write(batch, { sync: true });
+    }
+    await expect(restore(backup)).rejects.toMatchObject({ code: 'RESTORE_NOT_EMPTY' });
   });
 
   test('where there is a log already', async () => {
@@ -143,6 +222,21 @@ describe('a successor', () => {
     expect(parseCheckpoint(backup).rootHash).toEqual(log.published.rootHash);
     const kept = await readFile(`${publishedFile(dataDir)}.predecessor`);
     expect(kept.includes(utf8('\n1000\n'))).toBe(true);
+  });
+
+  test('of a successor leaves what both published', async () => {
+    const [backup] = await twoCheckpoints();
+    await cp(join(root, 'origin', 'published'), join(dataDir, 'published'), { recursive: true });
+    for (const origin of ['next.test/lucid/lucid', 'last.test/lucid/lucid']) {
+      const keyPem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+      await restore(backup, { successor: { origin, keyPem } });
+      await rm(join(dataDir, 'lucid'), { recursive: true });
+    }
+    const kept = await Promise.all(
+      ['', '-2'].map((end) => readFile(`${publishedFile(dataDir)}.predecessor${end}`, 'latin1')),
+    );
+    expect(kept[0]).toContain(`${key.origin}\n1000\n`);
+    expect(kept[1]).toContain('next.test/lucid/lucid\n700\n');
   });
 
   test('needs a name of its own', async () => {
@@ -174,7 +268,7 @@ test('a restore killed between any two operations on files, or before any bundle
             yield bundle;
           }
         };
-        await restore(backup, { bundles }).catch((error: unknown) => {
+        await restore(backup, { bundles, adopt: true }).catch((error: unknown) => {
           if (!disk.isDead && !(error instanceof Error && error.message === 'stopped')) throw error;
         });
         isDead = disk.isDead;
@@ -190,7 +284,7 @@ test('a restore killed between any two operations on files, or before any bundle
         (error: { code?: string }) => error.code,
       );
       expect(['LEDGER_STORE_BEHIND', 1000]).toContain(code);
-      if (code !== 1000) await restore(backup);
+      if (code !== 1000) await restore(backup, { adopt: true });
       {
         await using log = await start();
         expect(log.published.note).toBe(backup);
