@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defaultLogName } from '@lucid/common/apis/ledger-schemas';
+import { AppError, isAppError } from '@lucid/common/errors';
 import { createClientClassifier } from '@lucid/common/http/client-address';
 import { createIdentity } from '@lucid/common/http/identity-config';
 import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
@@ -70,13 +71,22 @@ async function openHost(
     sleep: (ms, signal) => clock.sleep(ms, signal),
     onTrouble: (err, message) => logLogger.error({ err }, message),
   });
-  await host.start();
+  try {
+    await host.start();
+  } catch (error) {
+    throw name === defaultLogName ? error : ofLog(name, error);
+  }
   return host;
 }
 
-/** The key of a log beside the default one. Throws LEDGER_KEY_INVALID. */
+/** What stops one of several logs names it: the advice speaks of the variables of the default one. */
+function ofLog(name: string, error: unknown): unknown {
+  return isAppError(error) ? new AppError(error.code, `Log "${name}": ${error.message}`, { cause: error }) : error;
+}
+
+/** The key of a log beside the default one. Throws CONFIG_INVALID, LEDGER_KEY_INVALID. */
 async function readKey({ keysDir }: LedgerConfig, name: string): Promise<string> {
-  if (keysDir === undefined) throw startError('LEDGER_KEY_INVALID', 'LEDGER_LOGS needs LEDGER_KEYS_DIR.');
+  if (keysDir === undefined) throw new AppError('CONFIG_INVALID', 'LEDGER_LOGS needs LEDGER_KEYS_DIR.');
   const path = join(keysDir, `ledger-${name}.key`);
   try {
     return await readFile(path, 'utf8');
