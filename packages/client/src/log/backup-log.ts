@@ -67,7 +67,7 @@ export async function backupLog(options: BackupLogOptions): Promise<LogBackup> {
     origin: checkpoint.origin,
     treeSize,
     earlierSize: keptSize,
-    resumedAt: progress?.position ?? 0,
+    resumedAt: check.startedAt,
     fileCount: check.fileCount,
     byteCount: check.byteCount,
   };

@@ -101,7 +101,7 @@ async function* readStream(
 
 function requireStream({ ok, status, headers, body }: Response): void {
   if (ok && body && headers.get('content-type')?.startsWith('text/event-stream')) return;
-  void body?.cancel();
+  void body?.cancel().catch(() => undefined);
   const mayPass = status >= 500 || status === 408 || status === 429;
   if (mayPass) throw new AppError('UPSTREAM_UNREACHABLE', `The log answered ${status}.`, { status: 503 });
   throw new AppError('LOG_STREAM_MISSING', `The log has no stream to follow (${status}).`, { status: 404 });

@@ -8,6 +8,7 @@ import {
   foldNodes,
   HASH_SIZE,
   type NodeId,
+  rootNodes,
   verifyConsistency,
 } from '@lucid/common/formats/merkle';
 import { TILE_WIDTH, type TileId, tileWidth } from '@lucid/common/formats/tiles';
@@ -19,7 +20,8 @@ const tileHeight = 8;
 /**
  * Proves from the log's tiles, which need not be trusted, that `newer` only appends to `older` (RFC 6962 section 2.1.2):
  * some forty hashes, whatever the sizes. Throws LOG_FORKED when it does not, LOG_TREE_OLDER when it has fewer entries,
- * and what the source rejects with.
+ * LOG_ROOT_MISMATCH when the tiles do not lead to the root of `newer`, so that they prove nothing, and what the source
+ * rejects with.
  */
 export async function requireConsistent(
   source: LogSource,
@@ -33,22 +35,27 @@ export async function requireConsistent(
   }
   const { treeSize: oldSize, rootHash: oldRoot } = older;
   const { treeSize: newSize, rootHash: newRoot } = newer;
-  if (oldSize === 0) {
-    if (!equalBytes(oldRoot, emptyRootHash())) throw forked(older, newer);
+  if (oldSize === 0 || oldSize === newSize) {
+    if (!equalBytes(oldRoot, oldSize === 0 ? emptyRootHash() : newRoot)) throw forked(older, newer);
     return;
   }
   const nodes = new NodeReader(source, newSize, signal);
   const proof = await Promise.all(consistencyNodes(oldSize, newSize).map((path) => nodes.fold(path)));
+  const foundRoot = await nodes.fold(rootNodes(oldSize));
   try {
-    verifyConsistency({ oldSize, newSize, oldRoot, newRoot, proof });
-  } catch (error) {
-    throw isAppError(error) ? forked(older, newer, error) : error;
+    verifyConsistency({ oldSize, newSize, oldRoot: foundRoot, newRoot, proof });
+  } catch (cause) {
+    if (!isAppError(cause)) throw cause;
+    const detail = `The tiles do not lead to the root that was signed of ${newSize} entries.`;
+    throw logError('LOG_ROOT_MISMATCH', detail, { cause });
   }
+  // The tiles are those of the newer tree: what they say of the older one is so.
+  if (!equalBytes(foundRoot, oldRoot)) throw forked(older, newer);
 }
 
-export function forked(older: Checkpoint, newer: Checkpoint, cause?: unknown): Error {
+export function forked(older: Checkpoint, newer: Checkpoint): Error {
   const detail = `The tree of ${newer.treeSize} entries does not contain the tree of ${older.treeSize} that was signed before.`;
-  return logError('LOG_FORKED', detail, { cause, data: { older: older.treeSize, newer: newer.treeSize } });
+  return logError('LOG_FORKED', detail, { data: { older: older.treeSize, newer: newer.treeSize } });
 }
 
 /** Reads the complete subtrees of a tree from its tiles, each tile once. */

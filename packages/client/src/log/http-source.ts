@@ -51,7 +51,7 @@ async function readOnce(
   try {
     const response = await get(url, { signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
     if (response.ok) return await readBody(response, url, sizeMax);
-    await response.body?.cancel();
+    await response.body?.cancel().catch(() => undefined);
     if (response.status === 404 || response.status === 410) throw missingFile(new URL(url).pathname, 'The log');
     throw statusError(url, response);
   } catch (error) {
@@ -75,25 +75,27 @@ function statusError(url: string, { status, headers }: Response): AppError {
 
 async function readBody(response: Response, url: string, sizeMax: number): Promise<Uint8Array> {
   if (!response.body) return new Uint8Array(await response.arrayBuffer());
-  const parts: Uint8Array[] = [];
+  // One growing buffer: a server may send every byte as a piece of its own, and each is an object.
+  let bytes: Uint8Array = new Uint8Array(0);
   let size = 0;
   for (const reader = response.body.getReader(); ; ) {
     const { done, value } = await reader.read();
-    if (done) break;
-    size += value.length;
-    if (size > sizeMax) {
+    if (done) return bytes.subarray(0, size);
+    if (size + value.length > sizeMax) {
       await reader.cancel();
       throw fileTooLarge(url, sizeMax);
     }
-    parts.push(value);
+    if (size === 0) bytes = value;
+    else {
+      if (size + value.length > bytes.length) bytes = grown(bytes, size, size + value.length, sizeMax);
+      bytes.set(value, size);
+    }
+    size += value.length;
   }
-  const [first] = parts;
-  if (parts.length === 1 && first) return first;
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return bytes;
+}
+
+function grown(bytes: Uint8Array, used: number, needed: number, sizeMax: number): Uint8Array {
+  const larger = new Uint8Array(Math.min(sizeMax, Math.max(needed, bytes.length * 2)));
+  larger.set(bytes.subarray(0, used));
+  return larger;
 }

@@ -1,3 +1,4 @@
+import { isAppError } from '@lucid/common/errors';
 import { equalBytes } from '@lucid/common/formats/bytes';
 import type { Checkpoint, OpenedCheckpoint } from '@lucid/common/formats/checkpoint';
 import { hashBundle } from '@lucid/common/formats/hash-bundle';
@@ -34,6 +35,8 @@ export interface CheckedStep {
 export class LogCheck {
   readonly checkpoint: OpenedCheckpoint;
   readonly containedSizes: number[] = [];
+  /** Where the run begins: at the progress it was given, if that holds; else at 0. */
+  readonly startedAt: number;
   fileCount = 0;
   byteCount = 0;
   readonly #parts: LogCheckParts;
@@ -46,13 +49,13 @@ export class LogCheck {
   private constructor(parts: LogCheckParts) {
     this.#parts = parts;
     this.checkpoint = parts.checkpoint;
+    this.startedAt = parts.progress?.position ?? 0;
     this.#roots = new TileRoots(parts.progress?.position, parts.progress?.levels);
     this.#ahead = parts.earlier.toSorted((a, b) => a.treeSize - b.treeSize);
   }
 
   /** Throws LOG_ORIGIN_OTHER, LOG_TREE_OLDER, and LOG_FORKED for an earlier tree within what is not read again. */
   static async open(parts: LogCheckParts): Promise<LogCheck> {
-    const check = new LogCheck(parts);
     const { source, checkpoint, signal } = parts;
     for (const { origin, treeSize } of [
       ...parts.earlier,
@@ -63,6 +66,8 @@ export class LogCheck {
       }
       if (treeSize > checkpoint.treeSize) await requireConsistent(source, { ...checkpoint, treeSize }, checkpoint);
     }
+    const { progress, ...anew } = parts;
+    const check = new LogCheck(progress && (await isWithin(source, progress, checkpoint, signal)) ? parts : anew);
     while (
       (check.#ahead[0]?.treeSize ?? Number.POSITIVE_INFINITY) < check.#roots.position ||
       check.#ahead[0]?.treeSize === 0
@@ -194,6 +199,26 @@ export class LogCheck {
       problems.push({ code: 'LOG_ROOT_MISMATCH', detail: `The ${treeSize} entries do not lead to the signed root.` });
     }
     return problems;
+  }
+}
+
+/**
+ * Whether what was verified before is a part of this tree. A run that was stopped had not come to a signed root yet: it
+ * may have gone on from what somebody else put into the log's place, and nobody is to be blamed for that later.
+ */
+async function isWithin(
+  source: LogSource,
+  { origin, position, levels }: LogProgress,
+  checkpoint: Checkpoint,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const rootHash = new TileRoots(position, levels).rootWith(new Uint8Array(0));
+  try {
+    await requireConsistent(source, { origin, treeSize: position, rootHash }, checkpoint, signal);
+    return true;
+  } catch (error) {
+    if (!isAppError(error) || error.status >= 500) throw error;
+    return false;
   }
 }
 

@@ -27,8 +27,9 @@ export const logProblems = {
     advice: 'Fetch the tile again, or mend the copy from another one.',
   },
   LOG_ROOT_MISMATCH: {
-    doc: 'The entries do not lead to the root the log signed.',
-    advice: 'Keep the checkpoint and the files: the log signed what it does not serve.',
+    doc: 'The entries or tiles do not lead to the root the log signed.',
+    advice:
+      'Ask again, or another copy; if it stays so, keep checkpoint and files: the log signed what it does not serve.',
   },
   LOG_FORKED: {
     doc: 'Two checkpoints signed by the log cannot both be of one growing log.',

@@ -7,8 +7,9 @@ import { TILE_WIDTH } from '@lucid/common/formats/tiles';
 import { logError } from './log-errors.ts';
 
 /**
- * How far a log has been verified: what the next run needs to go on from there. It is the reader's own word and is
- * trusted when it comes back, so it carries a digest: a damaged one must not make an honest log look forked.
+ * How far a log has been verified: what the next run needs to go on from there. It is the reader's own word, that these
+ * entries were read and hold together; that they are the log's is proven anew when it comes back. The digest tells a
+ * damaged file from one that was written.
  */
 export interface LogProgress {
   readonly origin: string;

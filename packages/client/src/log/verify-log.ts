@@ -15,7 +15,7 @@ export interface VerifyLogOptions {
   readonly checkpoint?: Uint8Array | string;
   /** Checkpoints of the log that the reader has kept: the log's tree must contain each of theirs. */
   readonly earlier?: readonly (Uint8Array | string)[];
-  /** Where a run before stopped: what it has verified is not read again. */
+  /** Where a run before stopped: what it has verified is not read again, if it is a part of the log's tree. */
   readonly progress?: LogProgress;
   /** How many bundles, each with its tiles, are read ahead: 16 unless given. At most 16 MiB each. */
   readonly concurrency?: number;
@@ -86,8 +86,8 @@ export async function verifyLog(options: VerifyLogOptions): Promise<LogVerificat
     treeSize: checkpoint?.treeSize ?? 0,
     rootHash: checkpoint && toHex(checkpoint.rootHash),
     signers: checkpoint?.verified.map(({ verifier }) => verifier.name) ?? [],
-    resumedAt: options.progress?.position ?? 0,
-    entryCount: (check?.entryCount ?? 0) - (options.progress?.position ?? 0),
+    resumedAt: check?.startedAt ?? 0,
+    entryCount: check ? check.entryCount - check.startedAt : 0,
     fileCount: check?.fileCount ?? 0,
     byteCount: check?.byteCount ?? 0,
     containedSizes: check?.containedSizes ?? [],

@@ -81,6 +81,15 @@ describe('a backup', () => {
     expect((await filesOf(path)).has('checkpoint')).toBe(false);
   });
 
+  test('of a log that somebody was in the place of, for a while, ends as it should', async () => {
+    const log = await logOf(66_000);
+    const other = await createStaticLog(testEntries(66_000, 'other'));
+    other.files.set('checkpoint', log.files.get('checkpoint') as Uint8Array);
+    await expect(back({ ...other, policy: log.policy }, 4)).rejects.toMatchObject({ code: 'LOG_ROOT_MISMATCH' });
+    expect(await back(log)).toMatchObject({ treeSize: 66_000, resumedAt: 0 });
+    expect(await filesOf(path)).toEqual(log.files);
+  });
+
   test('refuses a log that forgot, or changed its past, and stays as it was', async () => {
     const log = await logOf(700);
     await back(log);

@@ -1,5 +1,5 @@
 import { utf8 } from '@lucid/common/formats/bytes';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type CheckpointFeed, pollCheckpoints, streamCheckpoints } from '../../src/log/checkpoint-feed.ts';
 import { parseEvents, type ServerSentEvent } from '../../src/log/event-stream.ts';
 import { type FollowedCheckpoint, type FollowLogOptions, followLog } from '../../src/log/follow-log.ts';
@@ -53,6 +53,19 @@ describe('following a log', () => {
     await expect(follow(log, [other.checkpoint, log.checkpoint])).rejects.toMatchObject({ code });
   });
 
+  test.each(['tile/0/000', 'tile/0/002', 'tile/0/005.p/20', 'tile/1/000.p/5'])(
+    'calls no log forked for a %s that is not its own',
+    async (path) => {
+      const [small, log] = [await logOf(700), await logOf(1300)];
+      const files = new Map(log.files);
+      files.set(path, new Uint8Array(log.files.get(path)?.length ?? 0));
+      const following = follow({ ...log, source: sourceOf(files) }, [log.checkpoint], { earlier: small.checkpoint });
+      // Those of a proof are held against the signed root; others are not read.
+      if (path === 'tile/0/000') expect(await following).toEqual([[1300, 700]]);
+      else await expect(following).rejects.toMatchObject({ code: 'LOG_ROOT_MISMATCH' });
+    },
+  );
+
   test('stops at a checkpoint that nobody signed, or another log', async () => {
     const [log, other] = [await logOf(300), await createStaticLog(entries, { seed: 2 })];
     await expect(follow(log, [other.checkpoint])).rejects.toMatchObject({ code: 'NOTE_UNVERIFIED' });
@@ -89,6 +102,21 @@ describe('the event stream', () => {
   test('of an event without end is given up', async () => {
     const line = utf8(`data: ${'x'.repeat(1 << 20)}\n`);
     await expect(parse([line, line, line])).rejects.toThrow(RangeError);
+    const empty = Array.from({ length: 400 }, () => utf8('data:\n'.repeat(1000)));
+    await expect(parse(empty)).rejects.toThrow(RangeError);
+    await expect(parse(Array.from({ length: 3 }, () => utf8('x'.repeat(1 << 20))))).rejects.toThrow(RangeError);
+  });
+
+  test('costs no more for being sent a byte at a time', async () => {
+    let looked = 0;
+    const split = String.prototype.split;
+    using _spy = vi.spyOn(String.prototype, 'split').mockImplementation(function (this: string, ...args: never[]) {
+      looked += this.length;
+      return Reflect.apply(split, this, args) as string[];
+    });
+    const bytes = utf8(`data: ${'x'.repeat(20_000)}\n\n`);
+    expect(await parse(Array.from(bytes, (byte) => Uint8Array.of(byte)))).toHaveLength(1);
+    expect(looked).toBeLessThan(2 * bytes.length);
   });
 });
 

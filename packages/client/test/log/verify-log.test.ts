@@ -212,6 +212,23 @@ describe('a run that goes on', () => {
     }
   });
 
+  test('from what somebody had put into the log’s place begins anew, and blames nobody', async () => {
+    const [, large] = (await logs) as [StaticLog, StaticLog];
+    const files = new Map([...(await createStaticLog(testEntries(66_000, 'other'))).files]);
+    files.set('checkpoint', large.files.get('checkpoint') as Uint8Array);
+    let poisoned: LogProgress | undefined;
+    const lied = await verify(large, {
+      source: sourceOf(files),
+      onProgress: ({ progress }) => void (poisoned = progress()),
+    });
+    expect([lied.ok, poisoned?.position]).toEqual([false, 65_792]);
+    expect(await verify(large, { progress: keep(poisoned) })).toMatchObject({
+      ok: true,
+      resumedAt: 0,
+      entryCount: 66_000,
+    });
+  });
+
   test('meets a fork though the other history is the one it goes on from', async () => {
     const [, large] = (await logs) as [StaticLog, StaticLog];
     const other = await createStaticLog(testEntries(3000, 'other'));
@@ -272,6 +289,19 @@ describe('over HTTP', () => {
     const source = createHttpSource({ ...options, attemptsMax: 2 });
     await expect(verify(log, { source })).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE', status: 503 });
     expect(asked).toEqual(new Map([['checkpoint', 2]]));
+  });
+
+  test('a file that comes in pieces, however small, is read whole', async () => {
+    const log = await createStaticLog(entries.slice(0, 300));
+    const inPieces: typeof fetch = async (input) => {
+      const bytes = log.files.get(String(input).replace('http://log.test/', '')) ?? new Uint8Array(0);
+      let at = 0;
+      const pull = (controller: ReadableStreamDefaultController): void =>
+        at < bytes.length ? controller.enqueue(bytes.slice(at, (at += 1 + (at % 7)))) : controller.close();
+      return new Response(new ReadableStream({ pull }));
+    };
+    const source = createHttpSource({ url: 'http://log.test', fetch: inPieces });
+    expect(await codesOf(log, { source })).toEqual([]);
   });
 
   test('a file larger than it may be is not read to its end', async () => {
