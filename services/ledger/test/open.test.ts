@@ -1,7 +1,9 @@
 import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { leafHash } from '@lucid/common/formats/merkle';
+import { signCheckpoint } from '@lucid/common/formats/checkpoint';
+import { emptyRootHash, leafHash } from '@lucid/common/formats/merkle';
+import { encodeSignatureLine } from '@lucid/common/formats/note';
 import { createBatch } from '@lucid/common/storage/kv';
 import { openLevelStore } from '@lucid/common/storage/level-store';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -76,11 +78,48 @@ describe('opening a log', () => {
 
   test('a write of the checkpoint that was cut off leaves the one before; damage to both is told', async () => {
     await withLog((log) => grow(log, 1, 'second slot'));
-    await truncate(checkpoint(), 4096 + 100);
+    await truncate(checkpoint(), 65_536 + 100);
     await withLog(async (log) => expect(log.published.treeSize).toBe(301));
     await writeFile(checkpoint(), Buffer.alloc(8192, 1));
     await expect(open()).rejects.toMatchObject({ code: 'LEDGER_PUBLISHED_DAMAGED' });
   });
+
+  test('a checkpoint of many pages is kept, found again and followed by a short one', async () => {
+    const path = join(published(), 'other.checkpoint');
+    const signed = (treeSize: number) => signCheckpoint({ origin: 'o', treeSize, rootHash: emptyRootHash() }, []);
+    const line = encodeSignatureLine({ name: 'w', keyId: '00000000', signature: new Uint8Array(2428) });
+    const long = (await signed(7)) + line.repeat(18);
+    const short = (await signed(8)) + line;
+    const more = (await signed(8)) + line.repeat(2);
+    for (const note of [
+      (await signed(6)) + line,
+      long,
+      short,
+      more,
+      long.replace('7', '9'),
+      short.replace('8', '10'),
+    ]) {
+      await using file = await openPublishedFile(path);
+      await file.read();
+      await file.write(note);
+      expect(await file.read()).toBe(note);
+    }
+    await using file = await openPublishedFile(path);
+    await expect(file.write((await signed(11)) + line.repeat(21))).rejects.toThrow(RangeError);
+    expect(await file.read()).toBe(short.replace('8', '10'));
+  });
+
+  test.each([false, true])(
+    'a published file whose slots have one page each is read and written on: %s',
+    async (turn) => {
+      const bytes = await readFile(checkpoint());
+      const slots = [bytes.subarray(0, 4096), bytes.subarray(65_536)];
+      await writeFile(checkpoint(), Buffer.concat(turn ? slots.toReversed() : slots));
+      await withLog(async (log) => expect(log.published.treeSize).toBe(300));
+      await withLog((log) => grow(log, 1, 'more'));
+      await withLog(async (log) => expect(log.published.treeSize).toBe(301));
+    },
+  );
 
   /** Changes one value of the store behind the log's back. */
   async function change(key: Uint8Array, edit: (value: Uint8Array) => void): Promise<void> {

@@ -9,14 +9,19 @@ import { openLevelStore } from '@lucid/common/storage/level-store';
 import type { PublishedStore } from '../domain/log-store.ts';
 import { startError } from '../errors.ts';
 
-/** One page each, so that a torn write of one slot cannot touch the other. */
-const slotBytes = 4096;
+const pageBytes = 4096;
+/** Room for the log's signatures and those of some 18 witnesses with ML-DSA-44 keys, or of 90 with Ed25519 ones. */
+const slotBytes = 16 * pageBytes;
 const digestBytes = 32;
+const headBytes = digestBytes + 2;
+/** Where a second slot was while slots had one page. */
+const oldSlotAt = pageBytes;
 
 /**
  * The last published checkpoint in a file of two slots that are written in turn: a crash in the middle of one leaves
  * the other, so a write costs a single sync and no rename. A slot is SHA-256(rest) ‖ uint16 size ‖ the signed note ‖
- * zeros; of two whole slots the one with the larger tree is the last. A write replaces only what this process knows to
+ * zeros to the end of a page; of two whole slots the one with the larger tree is the last, of the same tree the one with
+ * more signatures. A write replaces only what this process knows to
  * be there, and only one process has it open: two that hold copies of one store can never both publish here. Throws
  * LEDGER_PUBLISHED_LOCKED.
  */
@@ -58,8 +63,8 @@ async function syncFolder(path: string): Promise<void> {
 class PublishedFile implements PublishedStore {
   readonly #file: FileHandle;
   readonly #lock: KeyValueStore;
-  #nextSlot = 0;
-  /** What the file holds as far as this process has read or written it. */
+  #nextAt = 0;
+  /** The digests that the slots hold as far as this process has read or written them. */
   #known: Buffer | undefined;
 
   constructor(file: FileHandle, lock: KeyValueStore) {
@@ -67,43 +72,43 @@ class PublishedFile implements PublishedStore {
     this.#lock = lock;
   }
 
-  async #readSlots(): Promise<Buffer> {
-    const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(2 * slotBytes), 0, 2 * slotBytes, 0);
-    return buffer.subarray(0, bytesRead);
-  }
-
   async read(): Promise<string | undefined> {
-    const buffer = (this.#known = await this.#readSlots());
-    const bytesRead = buffer.length;
+    const { buffer, bytesRead } = await this.#file.read(Buffer.alloc(2 * slotBytes), 0, 2 * slotBytes, 0);
+    this.#known = Buffer.concat([0, slotBytes].map((at) => buffer.subarray(at, at + digestBytes)));
     if (bytesRead === 0) return undefined;
-    const slots = [0, 1].map((slot) => parseSlot(buffer.subarray(slot * slotBytes, (slot + 1) * slotBytes)));
-    const sizes = slots.map((note) => (note === undefined ? -1 : parseCheckpoint(note).treeSize));
-    const [first = -1, second = -1] = sizes;
-    const last = second > first ? 1 : 0;
-    if (Math.max(first, second) < 0) {
-      // The first write of all was cut off, so nothing was ever shown; a file that had both slots is another matter.
-      if (bytesRead <= slotBytes) return undefined;
+    const slots = [0, oldSlotAt, slotBytes].flatMap((at) => parseSlot(buffer.subarray(at, bytesRead), at) ?? []);
+    const last = slots.toSorted(byAge).at(-1);
+    if (last === undefined) {
+      // The first write of all was cut off, so nothing was ever shown; a file that had more is another matter.
+      if (bytesRead <= pageBytes) return undefined;
       throw startError('LEDGER_PUBLISHED_DAMAGED', 'Restore it from a backup that is as new as the store.');
     }
-    this.#nextSlot = 1 - last;
-    return slots[last];
+    this.#nextAt = last.at === slotBytes ? 0 : slotBytes;
+    return last.note;
+  }
+
+  async #readDigests(): Promise<Buffer> {
+    const digests = Buffer.alloc(2 * digestBytes);
+    await Promise.all(
+      [0, 1].map((slot) => this.#file.read(digests, slot * digestBytes, digestBytes, slot * slotBytes)),
+    );
+    return digests;
   }
 
   async write(note: string): Promise<void> {
-    const before = await this.#readSlots();
+    const before = await this.#readDigests();
     if (this.#known && Buffer.compare(before, this.#known) !== 0) {
       throw startError('LEDGER_PUBLISHED_CHANGED', 'Let one ledger use it.');
     }
     const slot = encodeSlot(note);
-    const at = this.#nextSlot * slotBytes;
-    this.#known = Buffer.alloc(Math.max(before.length, at + slotBytes));
-    this.#known.set(before);
-    this.#known.set(slot, at);
-    const { bytesWritten } = await this.#file.write(slot, 0, slotBytes, at);
+    const at = this.#nextAt;
+    before.set(slot.subarray(0, digestBytes), at === 0 ? 0 : digestBytes);
+    this.#known = before;
+    const { bytesWritten } = await this.#file.write(slot, 0, slot.length, at);
     // A disk that is full takes a part and calls it a success.
-    assert.equal(bytesWritten, slotBytes, 'a checkpoint is written whole');
+    assert.equal(bytesWritten, slot.length, 'a checkpoint is written whole');
     await this.#file.datasync();
-    this.#nextSlot = 1 - this.#nextSlot;
+    this.#nextAt = slotBytes - at;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,19 +117,33 @@ class PublishedFile implements PublishedStore {
   }
 }
 
+type Slot = { readonly at: number; readonly note: string; readonly treeSize: number };
+
+function byAge(left: Slot, right: Slot): number {
+  return left.treeSize - right.treeSize || left.note.length - right.note.length;
+}
+
+/** Whole pages that hold a note of `size` bytes. */
+function slotSizeOf(size: number): number {
+  return Math.ceil((headBytes + size) / pageBytes) * pageBytes;
+}
+
 function encodeSlot(note: string): Buffer {
-  const slot = Buffer.alloc(slotBytes);
   const size = Buffer.byteLength(note);
-  if (size > slotBytes - digestBytes - 2) throw new RangeError('a checkpoint fits into its slot');
+  if (slotSizeOf(size) > slotBytes) throw new RangeError('a checkpoint fits into its slot');
+  const slot = Buffer.alloc(slotSizeOf(size));
   slot.writeUInt16BE(size, digestBytes);
-  slot.write(note, digestBytes + 2);
+  slot.write(note, headBytes);
   slot.set(sha256(slot.subarray(digestBytes)));
   return slot;
 }
 
-/** The note of a slot; undefined for one that is empty or was not written whole. */
-function parseSlot(slot: Buffer): string | undefined {
+/** What `bytes`, from place `at` of the file on, begin with; undefined for a slot that is empty or not written whole. */
+function parseSlot(bytes: Buffer, at: number): Slot | undefined {
+  if (bytes.length < pageBytes) return undefined;
+  const size = bytes.readUInt16BE(digestBytes);
+  const slot = bytes.subarray(0, slotSizeOf(size));
   if (Buffer.compare(sha256(slot.subarray(digestBytes)), slot.subarray(0, digestBytes)) !== 0) return undefined;
-  const size = slot.readUInt16BE(digestBytes);
-  return slot.subarray(digestBytes + 2, digestBytes + 2 + size).toString('utf8');
+  const note = slot.subarray(headBytes, headBytes + size).toString('utf8');
+  return { at, note, treeSize: parseCheckpoint(note).treeSize };
 }
