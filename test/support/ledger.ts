@@ -30,6 +30,8 @@ export type TestLedgerOptions = {
   readonly follow?: FollowLimits;
   /** Adds cosignatures to checkpoints before they are published. */
   readonly endorse?: Endorse;
+  /** Whether a published note has what `endorse` adds. */
+  readonly isEndorsed?: (note: string) => Promise<boolean>;
 };
 
 /** A ledger with its own folder and keys, driven through `app.inject`. */
@@ -67,6 +69,7 @@ export async function openTestLog(
     adoptStore,
     observer,
     ...(options.endorse ? { endorse: options.endorse } : {}),
+    ...(options.isEndorsed ? { isEndorsed: options.isEndorsed } : {}),
   });
   stack.move();
   return log;

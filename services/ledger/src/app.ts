@@ -75,7 +75,9 @@ export async function buildApp(deps: LedgerDeps): Promise<FastifyInstance> {
 function publicationOf({ publishRefusal, published, treeSize }: Log): string | undefined {
   if (publishRefusal === undefined) return undefined;
   const why = publishRefusal instanceof Error ? publishRefusal.message : 'the policy is not met';
-  return `${treeSize - published.treeSize} entries wait for cosignatures: ${why}`;
+  const what =
+    treeSize === published.treeSize ? 'The checkpoint waits' : `${treeSize - published.treeSize} entries wait`;
+  return `${what} for cosignatures: ${why}`;
 }
 
 /** What `/readyz` calls a log: `log`, and `log <name>` of the others. */

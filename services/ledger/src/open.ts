@@ -8,7 +8,7 @@ import type { OpenService, ServiceContext } from '@lucid/common/runtime/run';
 import { openLevelStore } from '@lucid/common/storage/level-store';
 import { buildApp } from './app.ts';
 import { type LedgerConfig, logNamesOf } from './config.ts';
-import type { Endorse, Log } from './domain/log.ts';
+import type { Log } from './domain/log.ts';
 import { LogHost } from './domain/log-host.ts';
 import { openLogKey } from './domain/log-key.ts';
 import { type OpenLogParts, openLog } from './domain/open-log.ts';
@@ -27,7 +27,7 @@ export async function openLedger(config: LedgerConfig, context: ServiceContext):
   for (const name of logNamesOf(config)) {
     const endorser = await openEndorser(config, context);
     if (endorser) endorsers.set(name, opening.use(endorser));
-    hosts.set(name, opening.use(await openHost(config, name, context, endorser?.endorse)));
+    hosts.set(name, opening.use(await openHost(config, name, context, endorser)));
   }
   const witness = await openWitness(config, context);
   if (witness) opening.use(witness);
@@ -62,12 +62,13 @@ async function openHost(
   config: LedgerConfig,
   name: string,
   { logger, clock }: ServiceContext,
-  endorse: Endorse | undefined,
+  endorser: Endorser | undefined,
 ): Promise<LogHost> {
   const pem = name === defaultLogName ? config.key.reveal() : await readKey(config, name);
+  const endorsing = endorser && { endorse: endorser.endorse, isEndorsed: endorser.isEndorsed };
   const logLogger = logger.child({ log: name });
   const host = new LogHost({
-    open: (observer) => openLogOf(config, name, pem, { observer, ...(endorse ? { endorse } : {}) }),
+    open: (observer) => openLogOf(config, name, pem, { observer, ...endorsing }),
     sleep: (ms, signal) => clock.sleep(ms, signal),
     onTrouble: (err, message) => logLogger.error({ err }, message),
   });
@@ -103,7 +104,7 @@ async function openLogOf(
   config: LedgerConfig,
   name: string,
   pem: string,
-  parts: Pick<OpenLogParts, 'observer' | 'endorse'>,
+  parts: Pick<OpenLogParts, 'observer' | 'endorse' | 'isEndorsed'>,
 ): Promise<Log> {
   const key = openLogKey(`${config.originHost}/lucid/${name}`, pem);
   await using stack = new AsyncDisposableStack();

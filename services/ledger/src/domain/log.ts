@@ -57,6 +57,8 @@ export type LogParts = {
   readonly lastPublished: PublishedCheckpoint;
   readonly observer?: LogObserver;
   readonly endorse?: Endorse;
+  /** The last published checkpoint lacks cosignatures that `endorse` is there to get. */
+  readonly isUnendorsed?: boolean;
   /** The least time between two checkpoints that nobody waits for; 0 unless given. */
   readonly publishIntervalMs?: number;
   readonly limits?: Partial<PipelineLimits>;
@@ -102,7 +104,8 @@ export class Log implements AsyncDisposable {
     const { key, published, lastPublished, endorse, observer, publishIntervalMs: intervalMs = 0 } = this.#parts;
     const { sleep = delayed } = this.#parts;
     const prove = (oldSize: number, newSize: number) => consistencyProof(this.tree, oldSize, newSize);
-    const options = { key, published, lastPublished, endorse, prove, intervalMs, sleep };
+    const { isUnendorsed = false } = this.#parts;
+    const options = { key, published, lastPublished, endorse, isUnendorsed, prove, intervalMs, sleep };
     return new Publisher(
       {
         ...options,

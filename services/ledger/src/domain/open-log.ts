@@ -22,6 +22,8 @@ export type OpenLogParts = {
   readonly observer?: LogObserver;
   /** Adds cosignatures to each checkpoint before it is published. */
   readonly endorse?: Endorse;
+  /** Whether a published note has the cosignatures that are asked for now; those it lacks are got at open. */
+  readonly isEndorsed?: (note: string) => Promise<boolean>;
   readonly limits?: Partial<PipelineLimits>;
   /** The least time between two checkpoints that nobody waits for. */
   readonly publishIntervalMs?: number;
@@ -46,6 +48,7 @@ export async function openLog(parts: OpenLogParts): Promise<Log> {
     );
   }
   const lastPublished = await publishAtOpen(parts, tree, last);
+  const isUnendorsed = (await parts.isEndorsed?.(lastPublished.note)) === false;
   const { limits, publishIntervalMs, sleep } = parts;
   return new Log({
     key,
@@ -54,6 +57,7 @@ export async function openLog(parts: OpenLogParts): Promise<Log> {
     tree,
     leafIndex,
     lastPublished,
+    isUnendorsed,
     ...(observer ? { observer } : {}),
     ...(endorse ? { endorse } : {}),
     ...(limits ? { limits } : {}),
@@ -133,7 +137,8 @@ function refuseOtherTree(tree: TileTree, last: PublishedCheckpoint): void {
 /**
  * What is published when the log opens. The store is durable, so what it holds may be signed: after a crash, or for the
  * empty tree of a new log. Where checkpoints must be cosigned, that takes as long as it takes, and the log goes on from
- * the last one; a new log's first is of the empty tree, which says nothing, so nobody's signature is needed on it.
+ * the last one; a new log's first is of the empty tree, which says nothing, so it does not wait for anybody's signature.
+ * What is published without the cosignatures that are asked for is published again with them once the log is open.
  */
 async function publishAtOpen(
   { key, published, endorse }: OpenLogParts,

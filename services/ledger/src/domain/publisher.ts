@@ -24,6 +24,8 @@ export type PublisherParts = {
   readonly published: PublishedStore;
   readonly lastPublished: PublishedCheckpoint;
   readonly endorse?: Endorse | undefined;
+  /** What was published last lacks cosignatures that are asked for now: its tree is published again, with them. */
+  readonly isUnendorsed?: boolean;
   /** Consistency proofs of durable trees. */
   readonly prove: (oldSize: number, newSize: number) => Uint8Array[];
   /** The least time between two publications nobody waits for; 0 publishes every commit the disk has time for. */
@@ -44,11 +46,13 @@ type Waiter = {
 
 const retryMinMs = 100;
 const retryMaxMs = 10_000;
+/** Receipts that wait for a checkpoint, at most: who comes later is told to ask again. */
+const waitersMax = 16_384;
 
 /**
  * Publishes the newest durable tree: signs it, has it cosigned where that is asked for, makes the note durable outside
  * the store, then shows it. One publication covers however many commits were made meanwhile; a tree that has not grown
- * is not signed again.
+ * is not signed again, but for cosignatures that an operator began to ask for.
  */
 export class Publisher {
   readonly #parts: PublisherParts;
@@ -62,11 +66,13 @@ export class Publisher {
   #refusal: unknown;
   #retryMs = retryMinMs;
   #isOver = false;
+  #isUnendorsed: boolean;
 
   constructor(parts: PublisherParts, durable: Checkpoint) {
     this.#parts = parts;
     this.#published = parts.lastPublished;
     this.#durable = durable;
+    this.#isUnendorsed = parts.isUnendorsed ?? false;
   }
 
   get published(): PublishedCheckpoint {
@@ -89,7 +95,8 @@ export class Publisher {
   }
 
   get #isDue(): boolean {
-    return this.#durable.treeSize > this.#published.treeSize && this.#failure === undefined && !this.#isOver;
+    const isNew = this.#isUnendorsed || this.#durable.treeSize > this.#published.treeSize;
+    return isNew && this.#failure === undefined && !this.#isOver;
   }
 
   /** Never rejects. */
@@ -120,6 +127,7 @@ export class Publisher {
       }
       await file.write(note);
       this.#published = { ...checkpoint, note };
+      this.#isUnendorsed = false;
       this.#answer();
       onPublished(this.#published);
       return true;
@@ -142,8 +150,7 @@ export class Publisher {
       return note;
     } catch (error) {
       this.#refusal = error;
-      const detail = 'The entry is durable; its checkpoint is not cosigned yet';
-      this.#rejectAll(ledgerError('LEDGER_RECEIPT_PENDING', detail, { retryAfterSec: 1, cause: error }));
+      this.#rejectAll(pending(error));
       return undefined;
     }
   }
@@ -169,12 +176,13 @@ export class Publisher {
 
   /**
    * A published checkpoint that covers the durable size `treeSize`; waits for it where need be. Throws
-   * LEDGER_RECEIPT_PENDING when it is not cosigned yet, LEDGER_UNAVAILABLE when it could not be made durable.
+   * LEDGER_RECEIPT_PENDING when it is not cosigned yet or too many wait for it, LEDGER_UNAVAILABLE when it could not be made durable.
    */
   async publishedFor(treeSize: number): Promise<PublishedCheckpoint> {
     assert.ok(treeSize <= this.#durable.treeSize, 'only a durable tree is published');
     if (this.#published.treeSize >= treeSize) return this.#published;
     if (this.#failure !== undefined || this.#isOver) throw unavailable(this.#failure);
+    if (this.#waiters.length >= waitersMax) throw pending(this.#refusal);
     const { promise, resolve, reject } = Promise.withResolvers<PublishedCheckpoint>();
     this.#waiters.push({ treeSize, resolve, reject });
     this.#waking.abort();
@@ -192,6 +200,11 @@ export class Publisher {
     await this.#running;
     this.#rejectAll(unavailable(undefined));
   }
+}
+
+function pending(cause: unknown): Error {
+  const detail = 'The entry is durable; its checkpoint is not published yet';
+  return ledgerError('LEDGER_RECEIPT_PENDING', detail, { retryAfterSec: 1, cause });
 }
 
 function unavailable(cause: unknown): Error {

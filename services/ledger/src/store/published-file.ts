@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isAppError } from '@lucid/common/errors';
 import { parseCheckpoint } from '@lucid/common/formats/checkpoint';
 import { sha256 } from '@lucid/common/formats/sha256';
+import { makeDurableFolder, syncFolder } from '@lucid/common/storage/durable-folder';
 import type { KeyValueStore } from '@lucid/common/storage/kv';
 import { openLevelStore } from '@lucid/common/storage/level-store';
 import type { PublishedStore } from '../domain/log-store.ts';
 import { startError } from '../errors.ts';
 
 const pageBytes = 4096;
-/** Room for the log's signatures and those of some 18 witnesses with ML-DSA-44 keys, or of 90 with Ed25519 ones. */
+/** Room for the log's signatures and those of 17 witnesses with ML-DSA-44 keys, or of 90 with Ed25519 ones. */
 const slotBytes = 16 * pageBytes;
 const digestBytes = 32;
 const headBytes = digestBytes + 2;
@@ -26,12 +27,13 @@ const oldSlotAt = pageBytes;
  * LEDGER_PUBLISHED_LOCKED.
  */
 export async function openPublishedFile(path: string): Promise<PublishedStore> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDurableFolder(dirname(path));
   await using stack = new AsyncDisposableStack();
   const lock = stack.use(await lockFile(path));
   // 'a+' would append whatever the position: the file is made first, then opened for reading and writing in place.
   await (await open(path, 'a', 0o600)).close();
   const file = stack.use(await open(path, 'r+'));
+  // The file's name.
   await syncFolder(dirname(path));
   stack.move();
   return new PublishedFile(file, lock);
@@ -47,16 +49,6 @@ async function lockFile(path: string): Promise<KeyValueStore> {
   } catch (cause) {
     if (!isAppError(cause, 'STORE_LOCKED')) throw cause;
     throw startError('LEDGER_PUBLISHED_LOCKED', `Stop what has ${path} open first.`, cause);
-  }
-}
-
-/** Makes the file's name durable. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

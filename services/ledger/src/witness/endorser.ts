@@ -1,5 +1,5 @@
 import { AppError, isAppError } from '@lucid/common/errors';
-import type { NoteVerifier } from '@lucid/common/formats/note';
+import { type NoteVerifier, openNote } from '@lucid/common/formats/note';
 import type { TlogPolicy } from '@lucid/common/formats/policy';
 import type { Endorse } from '../domain/log.ts';
 import type { WitnessTransport } from './transport.ts';
@@ -73,6 +73,8 @@ export class Endorser implements AsyncDisposable {
     const met = Promise.withResolvers<void>();
     const isMet = (): boolean => this.#options.policy.isQuorum(new Set(lines.keys()));
     if (isMet()) met.resolve();
+    // Who failed last is asked, and not waited for once the policy is met.
+    const isSound = this.#workers.map(({ isFailing }) => !isFailing);
     const asked = this.#workers.map(async (worker) => {
       try {
         for (const { verifier, line } of await worker.ask(request)) lines.set(verifier, line);
@@ -85,8 +87,15 @@ export class Endorser implements AsyncDisposable {
     await Promise.race([met.promise, all, aborted(signal, met.promise)]);
     signal.throwIfAborted();
     if (!isMet()) throw notMet(failures);
-    await this.#grace(all, signal);
+    await this.#grace(Promise.all(asked.filter((_, at) => isSound[at])), signal);
     return note + [...lines.values()].join('');
+  };
+
+  /** Whether a published note meets the policy as it is; a cosignature that is wrong is none. */
+  readonly isEndorsed = async (note: string): Promise<boolean> => {
+    const { witnesses, isQuorum } = this.#options.policy;
+    const opened = await openNote(note, witnesses).catch(() => undefined);
+    return isQuorum(new Set(opened?.verified.map(({ verifier }) => verifier)));
   };
 
   /** Ends with the last witness, or when the grace is over. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { sha256 } from '@lucid/common/formats/sha256';
+import { makeDurableFolder, syncFolder } from '@lucid/common/storage/durable-folder';
 
 /** What a store must have reached: which store it is, and how many changes it had made when one was answered. */
 export type StoreMark = { readonly storeId: string; readonly sequence: number };
@@ -27,11 +28,10 @@ export class SequenceFile implements AsyncDisposable {
   }
 
   static async open(path: string): Promise<SequenceFile> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDurableFolder(dirname(path));
     await (await open(path, 'a', 0o600)).close();
     const sequenceFile = new SequenceFile(await open(path, 'r+'));
-    await using folder = await open(dirname(path), 'r');
-    await folder.sync();
+    await syncFolder(dirname(path));
     await sequenceFile.#read();
     return sequenceFile;
   }

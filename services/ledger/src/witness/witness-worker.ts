@@ -44,6 +44,11 @@ export class WitnessWorker {
     };
   }
 
+  /** What it was asked last, it did not give. */
+  get isFailing(): boolean {
+    return this.#failureCount > 0;
+  }
+
   /** Resolves with the witness's cosignatures; rejects as `WitnessClient.cosign`, WITNESS_SUPERSEDED by a newer request. */
   ask(request: CosignRequest): Promise<CosignedLine[]> {
     this.#next?.reject(new AppError('WITNESS_SUPERSEDED', 'A newer checkpoint took its place'));

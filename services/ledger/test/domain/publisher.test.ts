@@ -13,7 +13,7 @@ const checkpointOf = (treeSize: number) => ({
 });
 
 /** A publisher whose file counts what is written to it. */
-function createDesk(options: { intervalMs?: number; endorse?: Endorse; failAt?: number } = {}) {
+function createDesk(options: { intervalMs?: number; endorse?: Endorse; failAt?: number; isUnendorsed?: boolean } = {}) {
   const clock = new TestClock();
   const written: number[] = [];
   const shown: number[] = [];
@@ -32,6 +32,7 @@ function createDesk(options: { intervalMs?: number; endorse?: Endorse; failAt?: 
       },
       lastPublished: { origin: key.origin, treeSize: 0, rootHash: emptyRootHash(), note: '' },
       endorse: options.endorse,
+      isUnendorsed: options.isUnendorsed ?? false,
       intervalMs: options.intervalMs ?? 0,
       prove: () => [],
       sleep: (ms, signal) => clock.sleep(ms, signal),
@@ -109,6 +110,41 @@ describe('Publisher', () => {
     expect(asked).toEqual([1, 2, 2]);
     expect(refusals).toHaveLength(2);
     expect(publisher.refusal).toBe(undefined);
+    await publisher.close();
+  });
+
+  test('a tree that was published without the cosignatures asked for now is published again with them, once', async () => {
+    let refused = 1;
+    const endorse: Endorse = async (note) => {
+      if (refused-- > 0) throw new Error('the witness is away');
+      return `${note}\u2014 w AAAAAAA=\n`;
+    };
+    const { publisher, clock, written, shown } = createDesk({ endorse, isUnendorsed: true });
+    publisher.offer(checkpointOf(0));
+    await clock.slept();
+    expect([written, publisher.published.note]).toEqual([[], '']);
+    clock.advance(100);
+    publisher.offer(checkpointOf(1));
+    expect((await publisher.publishedFor(1)).note).toContain('\u2014 w ');
+    publisher.offer(checkpointOf(1));
+    await publisher.close();
+    expect([written, shown]).toEqual([[1], [1]]);
+    const still = createDesk({ endorse, isUnendorsed: true, intervalMs: 20 });
+    still.publisher.offer(checkpointOf(0));
+    await still.clock.slept();
+    await still.publisher.close();
+    expect(still.written).toEqual([0]);
+  });
+
+  test('holds so many receipts that wait for a witness, and no more', async () => {
+    const met = Promise.withResolvers<void>();
+    const endorse: Endorse = (note) => met.promise.then(() => note);
+    const { publisher } = createDesk({ endorse });
+    publisher.offer(checkpointOf(1));
+    const waiting = Array.from({ length: 16_384 }, () => publisher.publishedFor(1));
+    await expect(publisher.publishedFor(1)).rejects.toMatchObject({ code: 'LEDGER_RECEIPT_PENDING' });
+    met.resolve();
+    expect(new Set((await Promise.all(waiting)).map(({ treeSize }) => treeSize))).toEqual(new Set([1]));
     await publisher.close();
   });
 

@@ -1,15 +1,20 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { type OpenedCheckpoint, parseCheckpoint } from '@lucid/common/formats/checkpoint';
-import { encodeSignatureLine } from '@lucid/common/formats/note';
+import { encodeSignatureLine, encodeVerifierKey, parseVerifierKey } from '@lucid/common/formats/note';
 import { openTrustedCheckpoint, parsePolicy } from '@lucid/common/formats/policy';
 import { parseSocksProxy } from '@lucid/common/http/socks';
 import { Endorser } from '@lucid/ledger/witness/endorser';
+import { readWitnessPolicy } from '@lucid/ledger/witness/policy-file';
 import { WitnessTransport } from '@lucid/ledger/witness/transport';
 import { expect, test } from 'vitest';
 import { startSocksServer } from '../../../../packages/client/test/socks-server.ts';
+import { createTestLogKey, openTestLog } from '../../../../test/support/ledger.ts';
 import { openTestWitness, type TestWitness } from '../support/test-witness.ts';
 import { createWitnessedLog, createWitnessPem, type WitnessedLog } from '../support/witnessed-log.ts';
 
@@ -260,4 +265,103 @@ test('of checkpoints that wait for one witness only the newest is sent', async (
   await expect(first).rejects.toThrow('WITNESS_REFUSED');
   await expect(third).rejects.toThrow('WITNESS_REFUSED');
   expect(sizes).toEqual(['3', '5']);
+});
+
+test('what is published meets the policy or does not, whoever else has signed it', async () => {
+  const log = await createWitnessedLog();
+  await using witness = await startWitness(log, 'w.test');
+  const policy = policyOf(log, [witness], 'all');
+  await using endorser = openEndorser(policy);
+  await using free = openEndorser(`${policy.slice(0, policy.lastIndexOf('quorum'))}quorum none\n`);
+  const bare = await log.note(4);
+  const cosigned = await endorse(endorser, log, 4);
+  const moved = (await log.note(5)) + cosigned.slice(cosigned.indexOf('\u2014 w.test'));
+  expect(await Promise.all([bare, cosigned, moved].map(endorser.isEndorsed))).toEqual([false, true, false]);
+  expect(await Promise.all([bare, cosigned, moved].map(free.isEndorsed))).toEqual([true, true, true]);
+});
+
+test('an operator who sets a policy gets the tree that is there cosigned, a new log its empty one', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lucid-endorsed-'));
+  const key = createTestLogKey();
+  await using witness = await openTestWitness({ vkeys: [key.verifierKey], name: 'w.test' });
+  const url = `${await witness.app.listen({ host: '127.0.0.1', port: 0 })}/witness`;
+  const policy = parsePolicy(`witness w ${witness.witness.keys[0]?.vkey} ${url}\nquorum w\n`);
+  await using endorser = openEndorser(`witness w ${witness.witness.keys[0]?.vkey} ${url}\nquorum w\n`);
+  const { endorse: ask, isEndorsed } = endorser;
+  for (const entries of [[], [Buffer.from('one')]]) {
+    if (entries.length > 0) {
+      await using plain = await openTestLog(folder, key);
+      await plain.append({ entries });
+      await plain.publishedFor(1);
+    }
+    const shown = Promise.withResolvers<void>();
+    await using log = await openTestLog(
+      folder,
+      key,
+      { endorse: ask, isEndorsed },
+      { published: () => shown.resolve() },
+    );
+    await shown.promise;
+    const { verified, treeSize } = await openTrustedCheckpoint(log.published.note, {
+      ...policy,
+      logs: [parseVerifierKey(key.verifierKey)],
+    });
+    expect([treeSize, verified.length]).toEqual([entries.length, 2]);
+  }
+  await using log = await openTestLog(folder, key, { endorse: () => Promise.reject(new Error('asked')), isEndorsed });
+  expect(log.published.note).toContain('\u2014 w.test ');
+  expect(log.publishRefusal).toBeUndefined();
+  await rm(folder, { recursive: true });
+});
+
+test('once the policy is met, a witness that failed the time before is not waited for', async () => {
+  const log = await createWitnessedLog();
+  await using good = await startWitness(log, 'good.test');
+  let asked = 0;
+  await using hung = await startServer((_request, response) => {
+    asked += 1;
+    if (asked === 1) response.writeHead(500).end();
+  });
+  const stranger = await openTestWitness({ vkeys: [log.vkey], name: 'bad.test' });
+  await stranger[Symbol.asyncDispose]();
+  const graces: number[] = [];
+  const transport = new WitnessTransport({ socksTimeoutMs: 1000, answerBytesMax: 10_000 });
+  const policy = parsePolicy(
+    policyOf(log, [good, { vkey: stranger.witness.keys[0]?.vkey ?? '', url: hung.url }], 'any'),
+  );
+  // A grace that never ends but with the witnesses that are waited for; a pause ends at once.
+  const sleep = async (ms: number, signal: AbortSignal): Promise<void> => {
+    if (ms !== 77_777) return;
+    graces.push(ms);
+    await once(signal, 'abort');
+  };
+  await using endorser = new Endorser({ policy, transport, sleep, timeoutMs: 100_000, graceMs: 77_777 });
+  expect(await endorse(endorser, log, 3)).toContain('\u2014 good.test ');
+  expect(await endorse(endorser, log, 4)).toContain('\u2014 good.test ');
+  expect(graces).toHaveLength(2);
+});
+
+test('a policy whose cosignatures would not fit beside a checkpoint is refused at the start', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lucid-policy-'));
+  const path = join(folder, 'policy');
+  const witnesses = (type: 0x04 | 0x06, count: number) =>
+    Array.from({ length: count }, (_, index) => {
+      const key = new Uint8Array(type === 0x06 ? 1312 : 32).fill(index);
+      return `witness w${index} ${encodeVerifierKey(`w${index}.test`, key, type)} http://w${index}.test\n`;
+    }).join('');
+  for (const [type, count, fits] of [
+    [0x04, 90, true],
+    [0x04, 91, false],
+    [0x06, 17, true],
+    [0x06, 18, false],
+  ] as const) {
+    await writeFile(path, `${witnesses(type, count)}quorum none\n`);
+    const said = await readWitnessPolicy(path).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (fits) expect(said).toBeUndefined();
+    else expect(said).toMatchObject({ code: 'LEDGER_WITNESS_POLICY_INVALID' });
+  }
+  await rm(folder, { recursive: true });
 });
