@@ -108,7 +108,7 @@ function operatorCommands(ledger: Command, lazily: Lazily): void {
     .addHelpText('after', '\nRefuses a backup older than what was published: a log never shows two histories.')
     .action(lazily(() => import('./ledger-restore.ts')));
   folders(ledger.command('fsck'))
-    .description('check a ledger’s data folder offline: every entry, tile, index page and root')
+    .description('check a ledger’s data folder offline: every entry, tile, index page, Idempotency-Key and root')
     .option('--trust <file>', 'also check the signatures of the published checkpoint')
     .addHelpText(
       'after',

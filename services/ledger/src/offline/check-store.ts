@@ -4,11 +4,12 @@ import { type Checkpoint, parseCheckpoint } from '@lucid/common/formats/checkpoi
 import { hashBundle } from '@lucid/common/formats/hash-bundle';
 import { hashSubtree } from '@lucid/common/formats/hash-nodes';
 import { HASH_SIZE } from '@lucid/common/formats/merkle';
+import { sha256 } from '@lucid/common/formats/sha256';
 import { TileRoots } from '@lucid/common/formats/tile-roots';
 import { TILE_WIDTH } from '@lucid/common/formats/tiles';
 import { openLevelStore } from '@lucid/common/storage/level-store';
 import { type HashRun, LeafIndex } from '../domain/leaf-index.ts';
-import type { LogStore, TreeState } from '../domain/log-store.ts';
+import type { KeyedAppend, TreeState } from '../domain/log-store.ts';
 import { storedTileBytes } from '../domain/tile.ts';
 import { LevelLogStore } from '../store/level-log-store.ts';
 import { openPublishedFile } from '../store/published-file.ts';
@@ -38,8 +39,8 @@ export type StoreReport = {
 };
 
 /**
- * Checks a ledger's data folder offline: the published checkpoint, every entry, every tile, the leaf index, and the
- * roots of both. Reads only, but that LevelDB replays its log when it is opened, as every start does. Memory is flat.
+ * Checks a ledger's data folder offline: the published checkpoint, every entry, every tile, the leaf index, what is
+ * remembered of Idempotency-Keys, and the roots of both. Reads only, but that LevelDB replays its log when it is opened, as every start does. Memory is flat.
  * Throws STORE_LOCKED while a ledger runs on the folder.
  */
 export async function checkStore(options: CheckStoreOptions): Promise<StoreReport> {
@@ -91,7 +92,7 @@ async function readPublished(
 
 async function checkOpened(options: CheckStoreOptions, published: Checkpoint | undefined, problems: StoreProblem[]) {
   const nothing = { treeSize: 0, rootHash: undefined, entryCount: 0, tileCount: 0 };
-  let store: LogStore;
+  let store: LevelLogStore;
   try {
     store = new LevelLogStore(await openLevelStore(storePath(options.folders), { compression: false }));
   } catch (error) {
@@ -109,6 +110,7 @@ async function checkOpened(options: CheckStoreOptions, published: Checkpoint | u
   }
   const check = new StoreCheck(open, state?.treeSize ?? 0, problems);
   await check.run(options, published);
+  if (check.entryCount === check.treeSize) await check.checkKeys(options);
   if (published && published.treeSize > check.treeSize) {
     const detail = `${published.treeSize} entries were published; the store has ${check.treeSize}.`;
     problems.push(storeProblem('FSCK_STORE_BEHIND', detail));
@@ -130,12 +132,12 @@ class StoreCheck {
   rootHash: Uint8Array | undefined;
   entryCount = 0;
   tileCount = 0;
-  readonly #store: LogStore;
+  readonly #store: LevelLogStore;
   readonly #problems: StoreProblem[];
   readonly #roots = new TileRoots();
   readonly #index = new LeafIndex(0, () => undefined);
 
-  constructor(store: LogStore, treeSize: number, problems: StoreProblem[]) {
+  constructor(store: LevelLogStore, treeSize: number, problems: StoreProblem[]) {
     this.#store = store;
     this.treeSize = treeSize;
     this.#problems = problems;
@@ -146,7 +148,8 @@ class StoreCheck {
     let tail: Uint8Array = new Uint8Array(0);
     for (let first = 0; first < this.treeSize && this.#problems.length < problemsMax; first += TILE_WIDTH) {
       signal?.throwIfAborted();
-      const hashes = await this.#readLeaves(first, Math.min(TILE_WIDTH, this.treeSize - first));
+      const found = await this.#readLeaves(first, Math.min(TILE_WIDTH, this.treeSize - first));
+      const hashes = found && this.#judge(first, found);
       // Without them nothing above or beyond can be computed.
       if (!hashes) return;
       this.#requirePublished(published, first, hashes);
@@ -174,6 +177,52 @@ class StoreCheck {
     return width === TILE_WIDTH ? this.#findTile(0, first / TILE_WIDTH) : undefined;
   }
 
+  /**
+   * The leaf hashes to go on with. A stored tile carries the nodes half way up: one that agrees with itself was not
+   * damaged, so where its entries lead to others it is they that were.
+   */
+  #judge(first: number, computed: Uint8Array): Uint8Array {
+    if (computed.length < TILE_WIDTH * HASH_SIZE) return computed;
+    const stored = this.#findTile(0, first / TILE_WIDTH);
+    if (!stored || equalBytes(stored, computed) || !this.#isStored(0, first / TILE_WIDTH, stored)) return computed;
+    let at = 0;
+    while (equalBytes(leafAt(stored, at), leafAt(computed, at))) at += 1;
+    const detail = `Entry ${first + at} is not the one whose hash was stored with it.`;
+    this.#problems.push(storeProblem('FSCK_ENTRIES_DAMAGED', detail, first + at));
+    return stored;
+  }
+
+  /** What came under an Idempotency-Key must be entries of the log, and those it was remembered for. */
+  async checkKeys({ problemsMax = 100, signal }: CheckStoreOptions): Promise<void> {
+    for await (const keyed of this.#store.readKeyed()) {
+      signal?.throwIfAborted();
+      if (this.#problems.length >= problemsMax) return;
+      if (keyed && (await this.#isRemembered(keyed))) continue;
+      const detail = `What is remembered of an Idempotency-Key is not of ${keyed ? 'its entries' : 'its form'}.`;
+      this.#problems.push(storeProblem('FSCK_KEY_DAMAGED', detail));
+    }
+  }
+
+  async #isRemembered({ firstIndex, count, fingerprint }: KeyedAppend): Promise<boolean> {
+    const end = firstIndex + count;
+    if (count < 1 || end > this.treeSize) return false;
+    const parts: Uint8Array[] = [];
+    for (let at = firstIndex; at < end; ) {
+      const first = at - (at % TILE_WIDTH);
+      const width = Math.min(TILE_WIDTH, this.treeSize - first);
+      const hashes = this.#findTile(0, first / TILE_WIDTH) ?? (await this.#hashEntries(first, width));
+      const until = Math.min(end, first + width);
+      parts.push(hashes.slice((at - first) * HASH_SIZE, (until - first) * HASH_SIZE));
+      at = until;
+    }
+    return equalBytes(sha256(Buffer.concat(parts)), fingerprint);
+  }
+
+  async #hashEntries(first: number, width: number): Promise<Uint8Array> {
+    const bundle = await this.#store.readBundle(first / TILE_WIDTH, width);
+    return hashBundle(Uint8Array.from(bundle), width) ?? new Uint8Array(0);
+  }
+
   #findTile(level: number, index: number): Uint8Array | undefined {
     const tile = this.#store.findTile(level, index);
     return tile && tile.length >= TILE_WIDTH * HASH_SIZE ? tile.subarray(0, TILE_WIDTH * HASH_SIZE) : undefined;
@@ -190,17 +239,21 @@ class StoreCheck {
 
   #compareTile(level: number, index: number, hashes: Uint8Array): void {
     this.tileCount += 1;
-    const stored = this.#store.findTile(level, index);
-    if (stored && equalBytes(stored, withMiddle(hashes))) return;
+    if (this.#isStored(level, index, hashes)) return;
     const leafIndex = index * TILE_WIDTH ** (level + 1);
-    const detail = `Tile ${level}/${index} is ${stored ? 'not what is below it' : 'not there'}.`;
+    const detail = `Tile ${level}/${index} is ${this.#store.findTile(level, index) ? 'not what is below it' : 'not there'}.`;
     this.#problems.push(storeProblem('FSCK_TILE_DAMAGED', detail, leafIndex));
+  }
+
+  #isStored(level: number, index: number, hashes: Uint8Array): boolean {
+    const stored = this.#store.findTile(level, index);
+    return stored !== undefined && equalBytes(stored, withMiddle(hashes));
   }
 
   #compareRun({ run, pages }: HashRun): void {
     const wrong = pages.filter((page, at) => {
       const stored = this.#store.findHashPage(run, at);
-      return page.length > 0 && !(stored && equalBytes(stored, page));
+      return !equalBytes(stored ?? new Uint8Array(0), page);
     });
     if (wrong.length === 0) return;
     const detail = `${wrong.length} pages of the leaf index of entries from ${run * 65_536} on are not what they should be.`;
@@ -214,6 +267,10 @@ class StoreCheck {
     const detail = `At ${published.treeSize} entries the store has another root than was published.`;
     this.#problems.push(storeProblem('FSCK_STORE_FORKED', detail));
   }
+}
+
+function leafAt(hashes: Uint8Array, at: number): Uint8Array {
+  return hashes.subarray(at * HASH_SIZE, (at + 1) * HASH_SIZE);
 }
 
 /** A tile as it is stored: its hashes, then the 16 nodes half way up. */

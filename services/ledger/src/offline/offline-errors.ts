@@ -24,6 +24,8 @@ export const storeProblems = {
   FSCK_ENTRIES_DAMAGED: 'Restore the log from a backup: these entries cannot be computed from anything else.',
   FSCK_TILE_DAMAGED: 'Restore the log from a backup; the entries under the tile are whole, so nothing is lost.',
   FSCK_INDEX_DAMAGED: 'Lookups by leaf hash miss entries; proofs are not touched. Restore from a backup to rebuild it.',
+  FSCK_KEY_DAMAGED:
+    'Who repeats the append under this Idempotency-Key is refused or told of other entries; the log is not touched. A restore forgets all such keys.',
   FSCK_ROOT_MISMATCH: 'Restore the log from a backup that is as new as the published checkpoint.',
   FSCK_STORE_BEHIND: 'This is an older copy. Restore the newest copy or backup; never serve from this one.',
   FSCK_STORE_FORKED: 'This is the store of another history. Restore the log’s own store or backup.',

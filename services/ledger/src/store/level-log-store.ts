@@ -104,12 +104,15 @@ export class LevelLogStore implements LogStore {
 
   findKeyed(key: Uint8Array): KeyedAppend | undefined {
     const value = this.#store.findSync(keyedKey(key));
-    if (!value) return undefined;
-    return {
-      fingerprint: value.subarray(0, 32),
-      firstIndex: parseUint64be(value, 32),
-      count: parseUint64be(value, 40),
-    };
+    return value && decodeKeyed(value);
+  }
+
+  /** All that came under keys, in no order; undefined for a record that is none. */
+  async *readKeyed(): AsyncGenerator<KeyedAppend | undefined, void, undefined> {
+    const range = { gte: Uint8Array.of(keyedPrefix), lt: Uint8Array.of(keyedPrefix + 1) };
+    for await (const [key, value] of this.#store.range(range)) {
+      yield key.length === 17 && value.length === 48 ? decodeKeyed(value) : undefined;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -132,6 +135,14 @@ function pageKey(run: number, page: number): Uint8Array {
 }
 
 const keyedKey = (key: Uint8Array): Uint8Array => Buffer.concat([Uint8Array.of(keyedPrefix), key]);
+
+function decodeKeyed(value: Uint8Array): KeyedAppend {
+  return {
+    fingerprint: value.subarray(0, 32),
+    firstIndex: parseUint64be(value, 32),
+    count: parseUint64be(value, 40),
+  };
+}
 
 function encodeKeyed({ fingerprint, firstIndex, count }: KeyedAppend): Uint8Array {
   return Buffer.concat([fingerprint, uint64be(firstIndex), uint64be(count)]);
