@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
-import { link, mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { link, mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeDurableFolder, syncFolder } from './durable-folder.ts';
 
 /** A change later than this after another one shows in the folder's time of change; a tick of the kernel is 10 ms. */
 const tickMs = 50;
@@ -9,16 +10,6 @@ const coarseTickMs = 3000;
 
 const current = 'CURRENT';
 const draftPrefix = 'draft-';
-
-/** Makes the names in a folder durable: fsync of the folder itself. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
 
 /**
  * The folder of a LevelDB store, whose names LevelDB does not all make durable: it syncs the bytes of a log, not the
@@ -40,11 +31,13 @@ export class LevelFolder {
    * holds no database yet, `make` makes an empty one in the folder it is given, and closes it.
    */
   static async create(path: string, make: (draft: string) => Promise<void>): Promise<LevelFolder> {
-    const first = (await mkdir(path, { recursive: true, mode: 0o700 })) ?? path;
-    for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
+    await makeDurableFolder(path);
     const folder = new LevelFolder(path);
     const names = readdirSync(path);
-    if (!names.includes(current)) await folder.#begin(make);
+    if (!names.includes(current)) {
+      refuseHeadless(path, names);
+      await folder.#begin(make);
+    }
     for (const log of names.filter(isLog)) await requireReadable(join(path, log));
     return folder;
   }
@@ -89,6 +82,12 @@ export class LevelFolder {
     this.#log = log;
     return syncFolder(this.#path);
   }
+}
+
+/** Where CURRENT is lost LevelDB would begin a new database, and clear away the files of the old one. */
+function refuseHeadless(path: string, names: readonly string[]): void {
+  const old = names.find((name) => /\.(ldb|sst)$/.test(name) || (isLog(name) && statSync(join(path, name)).size > 0));
+  if (old !== undefined) throw new Error(`${path} has ${old} and no ${current}: a database that has lost its head`);
 }
 
 function isLog(name: string): boolean {

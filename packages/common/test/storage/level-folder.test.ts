@@ -92,7 +92,7 @@ describe.each(cutModels)('a disk that loses power and keeps (%s)', (model: CutMo
       await disk.settle();
     }
     expect(lostBytes).toBeGreaterThan(0);
-  });
+  }, 120_000);
 });
 
 test('leaves a store that opens, wherever in its making the power went', async () => {
@@ -108,7 +108,7 @@ test('leaves a store that opens, wherever in its making the power went', async (
     await disk.settle();
   }
   expect(at).toBeGreaterThan(20);
-});
+}, 120_000);
 
 test('a log that cannot be read stops the opening and is not thrown away', async () => {
   const opened = await openLevelStore(store());
@@ -122,6 +122,19 @@ test('a log that cannot be read stops the opening and is not thrown away', async
   await expect(openLevelStore(store())).rejects.toMatchObject({ code: 'STORE_OPEN_FAILED' });
   await rm(join(store(), name), { recursive: true });
   await rename(join(root, 'log'), join(store(), name));
+  await using again = await openLevelStore(store());
+  expect(parseUint64be(await again.get(uint64be(1)))).toBe(1);
+});
+
+test('a store that has lost its CURRENT is not begun anew over its files', async () => {
+  const opened = await openLevelStore(store());
+  const batch = createBatch();
+  batch.put(uint64be(1), uint64be(1));
+  await opened.write(batch, { sync: true });
+  await opened.close();
+  await rename(join(store(), 'CURRENT'), join(root, 'CURRENT'));
+  await expect(openLevelStore(store())).rejects.toMatchObject({ code: 'STORE_OPEN_FAILED' });
+  await rename(join(root, 'CURRENT'), join(store(), 'CURRENT'));
   await using again = await openLevelStore(store());
   expect(parseUint64be(await again.get(uint64be(1)))).toBe(1);
 });

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { makeDurableFolder, syncFolder } from '@lucid/common/storage/durable-folder';
 import type { BlobRange, BlobStore, StagedBlob } from '../domain/blob-store.ts';
 import type { BlobName } from '../domain/chunk.ts';
 import { sessionError } from '../errors.ts';
@@ -16,8 +17,7 @@ const knownFoldersMax = 10_000;
  */
 export async function openFolderBlobStore(root: string): Promise<FolderBlobStore> {
   await rm(join(root, 'incoming'), { recursive: true, force: true });
-  for (const folder of ['incoming', 'blobs']) await mkdir(join(root, folder), { recursive: true, mode: 0o700 });
-  await syncFolder(root);
+  for (const folder of ['incoming', 'blobs']) await makeDurableFolder(join(root, folder));
   return new FolderBlobStore(root);
 }
 
@@ -102,16 +102,6 @@ class StagedFile implements StagedBlob {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
     if (!this.#isKept) await rm(this.#path, { force: true });
-  }
-}
-
-/** fsync of a folder makes the names in it durable. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 
