@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { LedgerLoad } from '../support/ledger-load.ts';
-import { cutModels, PowerCutDisk } from '../support/power-cut.ts';
-import { seededRandom } from '../support/random.ts';
+import { type CutTally, cutAgainAndAgain, sumTallies } from '../support/power-cut-rounds.ts';
 
 // The ledger ends at a random one of the things it asks of the disk (a name, a sync, an overwrite), under several
 // callers, while it starts, commits, publishes or writes its tables; then the disk forgets what no sync had made
@@ -16,26 +15,25 @@ const ledgerCount = 2;
 /** How many lines of the disk's journal a round may have; a start is the first thirty or so. */
 const linesMax = 400;
 
-type Tally = { bytes: number; names: number; unready: number };
-
-async function cutAgainAndAgain(load: LedgerLoad, seed: number, tally: Tally): Promise<void> {
-  const random = seededRandom(seed);
-  await using disk = await PowerCutDisk.create(load.dataFolder);
-  for (let round = 0; round < cutCount / ledgerCount; round += 1) {
-    const end = String(1 + random(linesMax));
-    await using child = load.start({ ...disk.environment, DISK_SHIM_KILL_AT: end });
-    const url = await child.ready.catch(() => undefined);
-    if (url === undefined) tally.unready += 1;
-    else await loadUntilEnd(load, url, `r${round}`);
-    await child.exit;
-    const loss = await disk.cut(cutModels[round % cutModels.length] ?? 'strict', random);
-    tally.bytes += loss.bytes;
-    tally.names += loss.names;
-  }
+async function cutLedger(load: LedgerLoad, seed: number): Promise<CutTally> {
+  const tally = await cutAgainAndAgain({
+    root: load.dataFolder,
+    cutCount: cutCount / ledgerCount,
+    linesMax,
+    seed,
+    work: async (environment, round) => {
+      await using child = load.start(environment);
+      const url = await child.ready.catch(() => undefined);
+      if (url !== undefined) await loadUntilEnd(load, url, `r${round}`);
+      await child.exit;
+      return url !== undefined;
+    },
+  });
   await using child = load.start();
   const client = load.clientOf(await child.ready);
   await load.checkAll(client);
   await load.repeatAll(client);
+  return tally;
 }
 
 /** The process ends by itself: a check it could not answer is made in a later round, or at the end of all. */
@@ -51,8 +49,7 @@ test(`after ${cutCount} power cuts nothing acknowledged is lost and no checkpoin
   const loads = await Promise.all(
     Array.from({ length: ledgerCount }, async () => await LedgerLoad.create(await mkdtemp(join(folder, 'ledger-')))),
   );
-  const tally: Tally = { bytes: 0, names: 0, unready: 0 };
-  await Promise.all(loads.map((load, index) => cutAgainAndAgain(load, index, tally)));
+  const tally = sumTallies(await Promise.all(loads.map((load, index) => cutLedger(load, index))));
   for (const { acknowledged, seen } of loads) {
     expect(acknowledged.size).toBeGreaterThan(cutCount);
     expect(seen.size).toBeGreaterThan(cutCount / ledgerCount);

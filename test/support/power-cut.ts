@@ -106,11 +106,15 @@ export class PowerCutDisk implements AsyncDisposable {
 
   async #rename(names: Names): Promise<void> {
     for (const name of await readdir(this.#root)) await rm(join(this.#root, name), { recursive: true });
+    const made = new Set([this.#root]);
     for (const [path, inode] of [...names].toSorted(([a], [b]) => a.length - b.length)) {
-      // A file whose folder's own name was lost is lost with it.
-      if (dirname(path) !== this.#root && !names.has(dirname(path))) continue;
-      if (inode === undefined) await mkdir(path, { mode: 0o700 });
-      else await link(this.#graveOf(inode), path);
+      // What is in a folder whose own name was lost is lost with it.
+      if (!made.has(dirname(path))) continue;
+      if (inode !== undefined) await link(this.#graveOf(inode), path);
+      else {
+        await mkdir(path, { mode: 0o700 });
+        made.add(path);
+      }
     }
   }
 
