@@ -19,6 +19,7 @@ const worthwhile = 15 / 16;
 export class BundleCache {
   readonly #bytesMax: number;
   readonly #bundles = new Map<string, CachedBundle>();
+  readonly #reading = new Map<string, Promise<CachedBundle>>();
   #bytes = 0;
   hits = 0;
   misses = 0;
@@ -39,14 +40,32 @@ export class BundleCache {
       this.#bundles.delete(name);
       this.#bundles.set(name, cached);
     } else {
-      this.misses += 1;
-      const bytes = await read();
-      cached = { bytes, size: bytes.length };
-      this.#keep(name, cached);
+      cached = await this.#read(name, read);
     }
     if (!takesGzip) return { bytes: cached.bytes, encoding: 'identity' };
     const compressed = await (cached.gzip ??= this.#compress(name, cached));
     return compressed ? { bytes: compressed, encoding: 'gzip' } : { bytes: cached.bytes, encoding: 'identity' };
+  }
+
+  /** Many who ask for the same at once, as followers do, are one read. */
+  async #read(name: string, read: () => Promise<Buffer>): Promise<CachedBundle> {
+    const running = this.#reading.get(name);
+    if (running) {
+      this.hits += 1;
+      return await running;
+    }
+    this.misses += 1;
+    const reading = read().then((bytes) => {
+      const cached = { bytes, size: bytes.length };
+      this.#keep(name, cached);
+      return cached;
+    });
+    this.#reading.set(name, reading);
+    try {
+      return await reading;
+    } finally {
+      this.#reading.delete(name);
+    }
   }
 
   async #compress(name: string, cached: CachedBundle): Promise<Buffer | undefined> {
@@ -61,8 +80,6 @@ export class BundleCache {
   }
 
   #keep(name: string, cached: CachedBundle): void {
-    const known = this.#bundles.get(name);
-    if (known) this.#bytes -= known.size;
     this.#bundles.set(name, cached);
     this.#bytes += cached.size;
     this.#evict();

@@ -5,7 +5,7 @@ import type { Log } from '../domain/log.ts';
 import { ledgerError } from '../errors.ts';
 import { Follower, type FollowTimes } from './follower.ts';
 import { Places } from './places.ts';
-import { implementForLogs, type ServedLog, type ServedLogs } from './served-logs.ts';
+import { implementForLogs, readEntriesOf, type ServedLog, type ServedLogs } from './served-logs.ts';
 
 /** How many may follow, and how long they may take. */
 export type FollowLimits = FollowTimes & {
@@ -44,7 +44,8 @@ export async function followRoutes(app: FastifyInstance, options: FollowOptions)
         throw refusal(release, limits);
       }
       const all = followers.get(served) ?? new Set();
-      const follower = new Follower(beginEvents(reply), log, from, limits);
+      const read = (first: number, end: number) => readEntriesOf(served, first, end);
+      const follower = new Follower(beginEvents(reply), log, read, from, limits);
       all.add(follower);
       reply.raw.once('close', release);
       void follower.run().finally(() => {

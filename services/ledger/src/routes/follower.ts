@@ -1,6 +1,10 @@
 import type { ServerResponse } from 'node:http';
+import { TILE_WIDTH } from '@lucid/common/formats/tiles';
 import type { Log, PublishedCheckpoint } from '../domain/log.ts';
 import { entryView } from './entry-view.ts';
+
+/** Reads entries [first, end) of one bundle. */
+export type ReadEntries = (first: number, end: number) => Promise<readonly Uint8Array[]>;
 
 /** How a follower is told of things, and how long it may take. */
 export type FollowTimes = {
@@ -10,18 +14,17 @@ export type FollowTimes = {
   readonly stallMs: number;
 };
 
-/** Entries read at once. */
-const entriesPerRead = 256;
 /** Written at once, characters, give or take an event: whoever takes less within the stall takes next to nothing. */
 const piece = 64 * 1024;
 
 /**
- * One client that follows a log over server-sent events (HTML standard §9.2). It holds at most what was read at once:
- * the next entries are read when the client has taken these.
+ * One client that follows a log over server-sent events (HTML standard §9.2). It holds at most the entries of one bundle:
+ * the next ones are read when the client has taken these.
  */
 export class Follower {
   readonly #out: ServerResponse;
   readonly #log: Log;
+  readonly #read: ReadEntries;
   readonly #times: FollowTimes;
   readonly #closed = Promise.withResolvers<void>();
   #next: number;
@@ -29,9 +32,10 @@ export class Follower {
   #wake = Promise.withResolvers<void>();
   #isOver = false;
 
-  constructor(out: ServerResponse, log: Log, from: number, times: FollowTimes) {
+  constructor(out: ServerResponse, log: Log, read: ReadEntries, from: number, times: FollowTimes) {
     this.#out = out;
     this.#log = log;
+    this.#read = read;
     this.#next = from;
     this.#times = times;
     out.once('close', () => this.end());
@@ -73,7 +77,8 @@ export class Follower {
 
   async #sendEntries(end: number): Promise<void> {
     const first = this.#next;
-    const entries = await this.#log.store.readEntries(first, Math.min(entriesPerRead, end - first));
+    const bundleEnd = (Math.floor(first / TILE_WIDTH) + 1) * TILE_WIDTH;
+    const entries = await this.#read(first, Math.min(end, bundleEnd));
     this.#next += entries.length;
     let events = '';
     for (const [offset, entry] of entries.entries()) {

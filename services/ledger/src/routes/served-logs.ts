@@ -1,6 +1,7 @@
 import { ledgerApi } from '@lucid/common/apis/ledger';
 import type { LogOperations } from '@lucid/common/apis/ledger-log';
 import { defaultLogName } from '@lucid/common/apis/ledger-schemas';
+import { parseEntryBundle, TILE_WIDTH } from '@lucid/common/formats/tiles';
 import { type Handler, type HandlerInput, implement } from '@lucid/common/http/implement';
 import type { FastifyInstance } from 'fastify';
 import type { LogHost } from '../domain/log-host.ts';
@@ -59,6 +60,20 @@ export async function readBundle(
   return await bundles.get(`${index}/${width}`, takesGzip, async () => {
     return ownedBuffer(await store.readBundle(index, width));
   });
+}
+
+/**
+ * Entries [first, end) of one bundle, durable ones, which keep no more than themselves and the rest of the bundle in
+ * memory. A full bundle is read by way of those kept: who follows a log asks for what others ask for.
+ */
+export async function readEntriesOf(served: ServedLog, first: number, end: number): Promise<Uint8Array[]> {
+  const index = Math.floor(first / TILE_WIDTH);
+  if (end === (index + 1) * TILE_WIDTH) {
+    const { bytes } = await readBundle(served, index, TILE_WIDTH);
+    return parseEntryBundle(bytes).slice(first - index * TILE_WIDTH);
+  }
+  const pieces = await Array.fromAsync(served.host.log.store.readPacked(first, end));
+  return parseEntryBundle(ownedBuffer(pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces)));
 }
 
 /** What is kept must keep no more than itself: a bundle is often a small part of the record it was read from. */

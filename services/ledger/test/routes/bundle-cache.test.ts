@@ -18,6 +18,19 @@ describe('the cache of bundles', () => {
     expect(cache.bytes).toBe(10_000 + first.bytes.length);
   });
 
+  test('is asked by many at once and reads once; a read that fails is tried again', async () => {
+    const cache = new BundleCache(100_000);
+    await expect(cache.get('a', false, () => Promise.reject(new Error('EIO')))).rejects.toThrow('EIO');
+    let reads = 0;
+    const read = async () => {
+      reads += 1;
+      return await text(1000)();
+    };
+    const answers = await Promise.all(Array.from({ length: 50 }, () => cache.get('a', false, read)));
+    expect(new Set(answers.map(({ bytes }) => bytes)).size).toBe(1);
+    expect([reads, cache.hits, cache.misses, cache.bytes]).toEqual([1, 49, 2, 1000]);
+  });
+
   test('leaves bytes that do not shrink as they are', async () => {
     const bytes = randomBytes(10_000);
     const cache = new BundleCache(100_000);

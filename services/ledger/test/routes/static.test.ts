@@ -5,7 +5,7 @@ import { encodeEntryBundle, parseEntryBundle } from '@lucid/common/formats/tiles
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestLedger, type TestLedger } from '../../../../test/support/ledger.ts';
 import { BundleCache } from '../../src/routes/bundle-cache.ts';
-import { readBundle } from '../../src/routes/served-logs.ts';
+import { readBundle, readEntriesOf } from '../../src/routes/served-logs.ts';
 
 let ledger: TestLedger;
 beforeAll(async () => {
@@ -95,6 +95,15 @@ describe('a bundle', () => {
     const { bytes } = await readBundle(served, 0, 200);
     expect(served.bundles.bytes).toBe(bytes.length);
     expect(bytes.buffer.byteLength).toBe(bytes.length);
+    // Nor do the entries a follower is told.
+    for (const [first, end] of [
+      [10, 256],
+      [10, 20],
+    ] as const) {
+      const entries = await readEntriesOf(served, first, end);
+      expect(entries).toHaveLength(end - first);
+      expect(entries.every(({ buffer }) => buffer.byteLength <= 256 * 64)).toBe(true);
+    }
   });
 
   test('past what is published is not there', async () => {
