@@ -42,15 +42,18 @@ const gatherPart = 1 / 2;
 const quietPart = 1 / 16;
 const gatherMinMs = 0.2;
 const quietMaxMs = 1;
+/** The shortest rest of a timer; where a sync takes less than twice that, only an expectation that held is rested for. */
+const restMs = 1;
 const freeGroupsMax = 4;
 
 /**
  * The single writer. Appends are packed and hashed into the group that forms, as they come; a group is made durable by
  * one synced write; the next one forms meanwhile, and takes its place in the tree.
  *
- * There is no timer. Once the disk is free a group waits only for appends that are about to come: those whose callers
- * were just answered, as long as turns of the event loop bring more of them, and never longer than a part of what the
- * sync itself takes. So a lone caller waits for one sync, and many callers share one sync instead of taking turns.
+ * Once the disk is free a group waits only for appends that are about to come: those whose callers were just answered,
+ * as long as they keep coming, and never longer than a part of what the sync itself takes, or a millisecond. So a lone
+ * caller waits for one sync, and many callers share one sync instead of taking turns. It rests meanwhile where it may:
+ * turning the event loop until they have come would take the processor that they need.
  *
  * What waits is bounded by works, entries, bytes and age; beyond that appends are refused with STORE_BUSY. A failed
  * commit stops it: everything waiting and everything later is refused with STORE_FAILED.
@@ -74,6 +77,9 @@ export class AppendPipeline implements AsyncDisposable {
   #isPreparing = false;
   /** How many appends are to be expected in the next group: those just answered, and those that had come by then. */
   #expected = 1;
+  /** Whether the last group found all that were expected. */
+  #isSteady = true;
+  #wake: (() => void) | undefined;
   /** What a commit takes, smoothed. */
   #commitMs = 0;
   #failure: AppError | undefined;
@@ -124,6 +130,7 @@ export class AppendPipeline implements AsyncDisposable {
   /** What was begun is there. */
   added(): void {
     this.#running ??= this.#run();
+    if (this.#wake && this.#isComplete) this.#wake();
     if (this.#isWriting && !this.#isPreparing) {
       this.#isPreparing = true;
       setImmediate(this.#prepare);
@@ -187,25 +194,44 @@ export class AppendPipeline implements AsyncDisposable {
     return this.#takeFull() as AppendGroup;
   }
 
+  /** Whether nothing more is waited for before the next group is written. */
+  get #isComplete(): boolean {
+    return this.#isClosed || this.#full.length > 0 || this.waitingCount >= this.#expected;
+  }
+
   /** Waits until a group is to be written: true; false when there is nothing. */
   async #gathered(): Promise<boolean> {
-    const quietMs = Math.min(quietMaxMs, this.#commitMs * quietPart);
-    const gatherMs = Math.max(gatherMinMs, this.#commitMs * gatherPart);
     const startedAt = performance.now();
+    const gatherMs = Math.max(gatherMinMs, this.#commitMs * gatherPart);
+    const mayRest = this.#isSteady || this.#commitMs >= 2 * restMs;
+    const quietMs = mayRest ? restMs / 2 : Math.min(quietMaxMs, this.#commitMs * quietPart);
     let seen = 0;
     let seenAt = startedAt;
     for (;;) {
       await new Promise<void>(nextTurn);
       const { waitingCount } = this;
       if (waitingCount === 0) return false;
-      if (this.#isClosed || this.#full.length > 0 || waitingCount >= this.#expected) return true;
+      this.#isSteady = this.#isComplete;
+      if (this.#isSteady) return true;
       const now = performance.now();
-      if (now - startedAt > gatherMs) return true;
+      // One rest is given whatever the turn before it took: a processor that others use is no reason to part callers.
+      if (now - startedAt > gatherMs && (seen > 0 || !mayRest)) return true;
       if (waitingCount > seen) {
         seen = waitingCount;
         seenAt = now;
+        if (mayRest) await this.#rest();
       } else if (now - seenAt >= quietMs) return true;
     }
+  }
+
+  /** Until all that were expected have come, or for `restMs`. */
+  async #rest(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const timer = setTimeout(resolve, restMs);
+    await promise;
+    clearTimeout(timer);
+    this.#wake = undefined;
   }
 
   /** Writes a group, and those that are full by then: each next one is on its way before the last is answered. */
@@ -264,6 +290,7 @@ export class AppendPipeline implements AsyncDisposable {
   /** Refuses new appends and waits for what was taken. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    this.#wake?.();
     await this.drain();
   }
 }

@@ -1,5 +1,5 @@
 import { leafHash } from '@lucid/common/formats/merkle';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { AppendGroup, isPacked } from '../../src/domain/append-group.ts';
 import { AppendPipeline, type PipelineLimits } from '../../src/domain/append-pipeline.ts';
 
@@ -56,6 +56,10 @@ class Desk {
   }
 }
 
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
 describe('AppendPipeline', () => {
   let desk: Desk;
   beforeEach(() => {
@@ -100,6 +104,43 @@ describe('AppendPipeline', () => {
     (await desk.written(1)).resolve();
     expect(await rest).toEqual([1, 2, 3]);
     expect(desk.writes).toHaveLength(2);
+  });
+
+  test('a group rests until all that were answered have come again, and for the shortest of timers at most', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      desk.isQuick = true;
+      await Promise.all([desk.append('a'), desk.append('b')]);
+      const first = desk.append('c');
+      await turns(50);
+      expect(desk.writes).toHaveLength(1);
+      await Promise.all([first, desk.append('d')]);
+      expect(desk.writes.map(({ count }) => count)).toEqual([2, 2]);
+      const alone = desk.append('e');
+      await turns(50);
+      expect(desk.writes).toHaveLength(2);
+      expect(vi.getTimerCount()).toBe(1);
+      vi.advanceTimersByTime(1);
+      expect(await alone).toBe(4);
+      expect(await desk.append('f')).toBe(5);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('a group that rests is written at once when the log closes', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      desk.isQuick = true;
+      await Promise.all([desk.append('a'), desk.append('b')]);
+      const last = desk.append('c');
+      await turns(2);
+      await desk.pipeline[Symbol.asyncDispose]();
+      expect(await last).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('callers that ask again once answered stay in one group', async () => {
