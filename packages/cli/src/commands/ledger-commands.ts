@@ -99,7 +99,10 @@ function operatorCommands(ledger: Command, lazily: Lazily): void {
     .description('restore a backup into a ledger’s data folder that has no log; offline')
     .argument('<backup>', 'the folder of lucid ledger backup')
     .option(...trustOption)
-    .option('--adopt', 'what was published last is lost or only an older copy of it is there, and nobody holds one newer than the backup')
+    .option(
+      '--adopt',
+      'what was published last is lost or only an older copy of it is there, and nobody holds one newer than the backup',
+    )
     .option(
       '--continue-as <origin>',
       'a newer checkpoint is out but its entries are lost: start another log, HOST/lucid/LOG',

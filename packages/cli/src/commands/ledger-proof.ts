@@ -24,6 +24,9 @@ export const run: Run<ProofOptions> = async (context, output, options, entryName
   const { entry } = await client.ledger.getEntry({ params: { leafIndex } });
   const receipt = await (await client.ledger.getReceipt({ params: { leafIndex } })).text();
   const bytes = parseBase64(entry);
+  if (/^[0-9a-f]{64}$/.test(entryName) && toHex(leafHash(bytes)) !== entryName) {
+    throw cliError('PROOF_INVALID', `The entry ${leafIndex} that was answered has another leaf hash.`);
+  }
   const checkpoint = await verifyReceipt(receipt, leafIndex, bytes, policy);
   if (options.output !== undefined) await writeFile(options.output, receipt);
   const { origin, treeSize } = checkpoint;

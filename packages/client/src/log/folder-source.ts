@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '@lucid/common/errors';
 import { logError } from './log-errors.ts';
@@ -15,8 +15,11 @@ export function createFolderSource(folder: string): LogSource {
 function readWhole(folder: string, path: string, sizeMax: number): Uint8Array {
   let file: number | undefined;
   try {
-    file = openSync(join(folder, path), 'r');
-    const { size } = fstatSync(file);
+    // A pipe in a file's place must not be waited for.
+    file = openSync(join(folder, path), constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    const found = fstatSync(file);
+    if (!found.isFile()) throw logError('LOG_FILE_UNREADABLE', `${join(folder, path)} is no file.`);
+    const { size } = found;
     if (size > sizeMax) throw fileTooLarge(path, sizeMax);
     const bytes = new Uint8Array(size);
     let offset = 0;

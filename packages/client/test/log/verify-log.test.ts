@@ -1,3 +1,6 @@
+import { execFileSync } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { openEd25519Signer } from '@lucid/common/formats/ed25519';
 import { createCosigner, encodeVerifierKey } from '@lucid/common/formats/note';
 import { parsePolicy } from '@lucid/common/formats/policy';
@@ -265,6 +268,16 @@ describe('from a folder', () => {
     const codes = await codesOf(log, { source: createFolderSource(partial.folder) });
     expect(codes).toEqual(['LOG_FILE_MISSING tile/0/001']);
   });
+});
+
+test('a folder where a pipe stands for a file does not hold a run up', async () => {
+  const log = await createStaticLog(entries.slice(0, 300));
+  await using written = await writeStaticLog(log);
+  const tile = join(written.folder, 'tile', '0', '000');
+  await rm(tile);
+  execFileSync('mkfifo', [tile]);
+  const codes = await codesOf(log, { source: createFolderSource(written.folder) });
+  expect(codes).toEqual(['LOG_FILE_UNREADABLE tile/0/000']);
 });
 
 describe('over HTTP', () => {
