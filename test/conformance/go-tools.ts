@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, globSync, readFileSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { chmodSync, existsSync, globSync, readFileSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, succeeds } from '../support/run-command.ts';
@@ -24,6 +24,9 @@ const toolchainSums: Readonly<Record<string, string>> = {
   arm64: 'h1:j3YFWnbfYYDouN9SH55CdTuBmwMifUuKLBqZhkRRcHc=',
 };
 
+/** A proxy that hangs ends with a word of it, before the hook that waits does, and leaves no process behind. */
+const limited = ['timeout', '--kill-after=5', '280'] as const;
+
 const source = fileURLToPath(new URL('go', import.meta.url));
 const cache = fileURLToPath(new URL('../../.cache/go', import.meta.url));
 const environment = {
@@ -40,22 +43,21 @@ const environment = {
  * are. Throws, saying what is missing, where there is no Go at all or the module proxy is out of reach.
  */
 export async function buildGoTools(): Promise<Readonly<Record<Tool, string>>> {
-  const hash = createHash('sha256').update(goVersion);
+  const hash = createHash('sha256').update(`${goVersion} ${process.arch}`);
   for (const path of globSync('**/*.{go,mod,sum}', { cwd: source }).toSorted()) {
     hash.update(readFileSync(join(source, path)));
   }
   const folder = join(cache, 'bin', hash.digest('hex').slice(0, 16));
-  await mkdir(folder, { recursive: true });
-  const programs = Object.keys(modules).map((name) => [name, join(folder, name)] as const);
-  if (!programs.every(([, path]) => isFile(path))) {
-    const go = await findGo();
-    await run([go, 'build', '-trimpath', '-o', `${folder}/`, ...Object.values(modules)], { cwd: source, environment });
+  // Complete or not there: a build that was cut short leaves its folder under another name.
+  if (!existsSync(folder)) {
+    const unfinished = `${folder}-${process.pid}`;
+    await rm(unfinished, { recursive: true, force: true });
+    await mkdir(unfinished, { recursive: true });
+    const build = [await findGo(), 'build', '-trimpath', '-o', `${unfinished}/`, ...Object.values(modules)];
+    await run([...limited, ...build], { cwd: source, environment });
+    await rename(unfinished, folder);
   }
-  return Object.fromEntries(programs) as Record<Tool, string>;
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  return Object.fromEntries(Object.keys(modules).map((name) => [name, join(folder, name)])) as Record<Tool, string>;
 }
 
 /** The machine's Go where it is new enough, else the pinned one, fetched through the module proxy by whatever Go there is. */
@@ -85,7 +87,7 @@ async function fetchGo(go: string): Promise<string> {
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
   const name = `golang.org/toolchain@v0.0.1-go${goVersion}.linux-${architecture}`;
   // Without a module around it, and quiet about what an old Go does not know.
-  const command = [go, 'mod', 'download', '-json', name] as const;
+  const command = [...limited, go, 'mod', 'download', '-json', name] as const;
   const answer = await run(command, { cwd: cache, environment: { ...environment, GOFLAGS: '-modcacherw' } }).catch(
     (cause: unknown) => {
       throw new Error(`Go ${goVersion} could not be fetched: is the module proxy in reach (GOPROXY)?`, { cause });
