@@ -140,7 +140,8 @@ interface Listener {
   readonly ended: () => void;
 }
 
-class Connection {
+/** One request at a time over one socket. */
+export class Connection {
   readonly bytes: Buffer;
   readonly #socket: Socket;
   readonly #listener: Listener;
