@@ -69,10 +69,9 @@ async function cutService(options: SessionsProcessOptions, seed: number): Promis
     seed,
     work: async (environment) => {
       await using service = await SessionsProcess.start({ ...options, environment });
-      const isReady = service.isReady;
       // A round is over when the service is: one that has nothing left to take is given another session.
-      while (isReady && !service.hasEnded) await record(service, recorded).catch(() => undefined);
-      return isReady;
+      while (service.isReady && !service.hasEnded) await record(service, recorded).catch(() => undefined);
+      return service.isReady;
     },
   });
   await using service = await SessionsProcess.start(options);

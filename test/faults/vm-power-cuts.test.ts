@@ -49,7 +49,10 @@ async function cutChain(folder: string, seed: number): Promise<CutTally & { show
       shown.push(...(await loadUntilEnd(chain, environment)));
       return shown.length > before;
     },
-    check: async () => void (await checkChain(chain, shown)),
+    check: async () => {
+      // Before the first receipt there may be no chain yet.
+      if (shown.length > 0) await checkChain(chain, shown);
+    },
   });
   return { ...tally, shown: shown.length };
 }

@@ -28,7 +28,7 @@ function walk(store: LevelChainStore, root: Uint8Array): Uint8Array[] {
 
 /**
  * Everything of the chain under `folder` is there and agrees, and so is every receipt that was shown, each a line of
- * `crash-writer.ts`; answers the head's number, -1 without a genesis block.
+ * `crash-writer.ts`; answers the head's number.
  */
 export async function checkChain(folder: string, shown: readonly string[]): Promise<number> {
   await using db = await openLevelStore(folder);
