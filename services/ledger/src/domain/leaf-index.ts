@@ -92,13 +92,15 @@ function* findInPage(page: Uint8Array | undefined, hash: Uint8Array, run: number
 
 /** The pages of a run: its leaves in the order of the first three bytes of their hash, then of their index. */
 export function encodeRun(prefixes: Uint32Array): Uint8Array[] {
-  let order = Uint16Array.from(prefixes, (_, leaf) => leaf);
+  let order = new Uint16Array(runWidth);
+  for (let leaf = 0; leaf < runWidth; leaf += 1) order[leaf] = leaf;
   let counts = new Uint32Array();
   for (const shift of [8, 16, 24]) ({ order, counts } = sortBy(prefixes, order, shift));
-  const entries = Buffer.allocUnsafeSlow(runWidth * entryBytes);
+  const entries = new Uint8Array(runWidth * entryBytes);
+  const view = new DataView(entries.buffer);
   for (let at = 0; at < runWidth; at += 1) {
     const leaf = order[at] as number;
-    entries.writeUInt32BE(((((prefixes[leaf] as number) << 8) & 0xffff0000) | leaf) >>> 0, at * entryBytes);
+    view.setInt32(at * entryBytes, (((prefixes[leaf] as number) << 8) & 0xffff0000) | leaf);
   }
   const pages: Uint8Array[] = [];
   for (let page = 0, from = 0; page < runPageCount; page += 1) {
