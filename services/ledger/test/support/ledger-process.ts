@@ -28,7 +28,9 @@ export class LedgerProcess implements AsyncDisposable {
       this.lines.push(entry);
       if (entry.url) this.#ready.resolve(entry.url);
     });
-    void this.exit.then(() => this.#ready.reject(new Error(`the ledger ended: ${JSON.stringify(this.lines)}`)));
+    // A program that is not there never exits: `exit` rejects.
+    const ended = (): void => this.#ready.reject(new Error(`the ledger ended: ${JSON.stringify(this.lines)}`));
+    this.exit.then(ended, ended);
     this.#ready.promise.catch(() => undefined);
   }
 
@@ -45,8 +47,9 @@ export class LedgerProcess implements AsyncDisposable {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  kill(signal: 'SIGKILL' | 'SIGTERM'): void {
-    this.#child.kill(signal);
+  /** False when it has ended already. */
+  kill(signal: 'SIGKILL' | 'SIGTERM'): boolean {
+    return this.#child.kill(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
