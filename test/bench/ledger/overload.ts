@@ -21,11 +21,11 @@ const recoveryLookMs = 250;
 
 /**
  * On the disk as it is, what is too much waits for a free connection or is not let in: no client on the same machine
- * can bring half of what it takes as refusals. On a disk whose syncs take half a second everything is sent, and half is refused.
+ * can bring half of what it takes as refusals. On a disk whose syncs take a second everything is sent, and half is refused.
  */
 const scenarios: readonly Scenario[] = [
   { name: 'the disk as it is', delayMs: 0, callerCounts: [256, 900], roundSec: 2, p99MaxMs: 1000, recoveryMaxSec: 1 },
-  { name: 'a sync takes 0.5 s', delayMs: 500, callerCounts: [900], roundSec: 8, p99MaxMs: 3000, recoveryMaxSec: 3 },
+  { name: 'a sync takes 1 s', delayMs: 1000, callerCounts: [900], roundSec: 10, p99MaxMs: 4000, recoveryMaxSec: 5 },
 ];
 
 export interface OverloadOptions {
