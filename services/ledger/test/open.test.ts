@@ -151,7 +151,10 @@ describe('opening a log', () => {
 
   test('a store of the format before is refused in words', async () => {
     await change(Uint8Array.of(0x00), (value) => value.set([1]));
-    await expect(open()).rejects.toMatchObject({ code: 'LEDGER_STORE_FORMAT' });
+    await expect(open()).rejects.toMatchObject({
+      code: 'LEDGER_STORE_FORMAT',
+      message: expect.stringContaining('Back it up from the version that wrote it') as string,
+    });
   });
 
   test('a published file that somebody else writes stops the log', async () => {

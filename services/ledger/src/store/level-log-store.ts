@@ -43,7 +43,8 @@ export class LevelLogStore implements LogStore {
     const value = this.#store.findSync(stateKey);
     if (!value) return undefined;
     if (value[0] !== stateVersion) {
-      throw startError('LEDGER_STORE_FORMAT', `It is of format ${value[0]}; this version reads ${stateVersion}.`);
+      const advice = 'Back it up from the version that wrote it, move its folder away, and restore the backup here.';
+      throw startError('LEDGER_STORE_FORMAT', `It is of format ${value[0]}, not ${stateVersion}. ${advice}`);
     }
     if (value.length !== stateBytes) throw startError('LEDGER_STORE_DAMAGED', 'Its state is not whole.');
     return { treeSize: parseUint64be(value, 1), rootHash: value.slice(9) };
