@@ -91,6 +91,7 @@ class LevelWitnessStore implements WitnessStore {
   readonly #options: WitnessStoreOptions;
   #opened: Opened | undefined;
   #opening: Promise<Opened> | undefined;
+  #closing: Promise<void> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: WitnessStoreOptions, opened: Opened) {
@@ -105,7 +106,8 @@ class LevelWitnessStore implements WitnessStore {
   }
 
   async replace(previousSize: number | undefined, next: WitnessedCheckpoint): Promise<void> {
-    const { commits, mark } = await this.#parts();
+    const opened = await this.#parts();
+    const { commits, mark } = opened;
     const key = checkpointKey(originHashOf(next.origin));
     try {
       const reached = await commits.run((transaction) => {
@@ -122,7 +124,7 @@ class LevelWitnessStore implements WitnessStore {
       });
       await mark.raise(reached);
     } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'WITNESS_STATE_MOVED') await this.#abandon();
+      if (!(error instanceof AppError) || error.code !== 'WITNESS_STATE_MOVED') await this.#abandon(opened);
       throw error;
     }
   }
@@ -130,24 +132,29 @@ class LevelWitnessStore implements WitnessStore {
   async #parts(): Promise<Opened> {
     if (this.#isClosed) throw new AppError('STORE_CLOSED', 'The witness is closing', { status: 503 });
     if (this.#opened) return this.#opened;
-    this.#opening ??= openParts(this.#options).finally(() => {
-      this.#opening = undefined;
-    });
+    this.#opening ??= this.#closing
+      .then(() => openParts(this.#options))
+      .finally(() => {
+        this.#opening = undefined;
+      });
     this.#opened = await this.#opening;
     return this.#opened;
   }
 
-  /** The outcome of a failed write is unknown: what is on the disk says, once opened anew. */
-  async #abandon(): Promise<void> {
-    const opened = this.#opened;
-    this.#opened = undefined;
-    if (opened) await closeParts(opened);
+  /** The outcome of a failed write is unknown: what is on the disk says, once opened anew, which waits for the closing. */
+  async #abandon(opened: Opened): Promise<void> {
+    if (this.#opened === opened) {
+      this.#opened = undefined;
+      this.#closing = closeParts(opened).catch(() => undefined);
+    }
+    await this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     await this.#opening?.catch(() => undefined);
-    await this.#abandon();
+    if (this.#opened) await this.#abandon(this.#opened);
+    await this.#closing;
   }
 }
 

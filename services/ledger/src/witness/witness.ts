@@ -85,10 +85,13 @@ export class Witness {
   async #open(body: Uint8Array): Promise<Submission> {
     const { oldSize, proof, note, checkpoint } = parse(body);
     const log = this.#options.logs.get(checkpoint.origin);
-    if (!log) throw ledgerError('LEDGER_WITNESS_LOG_UNKNOWN', `${checkpoint.origin} is not cosigned here`);
+    if (!log)
+      throw ledgerError('LEDGER_WITNESS_LOG_UNKNOWN', `${checkpoint.origin.slice(0, 200)} is not cosigned here`);
     const verified = await openByLog(note, log);
     const isOurs = ({ name, keyId }: NoteSignature) => verified.some((key) => key.name === name && key.keyId === keyId);
-    return { oldSize, proof, note, checkpoint, log, logLines: note.signatures.filter(isOurs) };
+    // Whoever repeats a line a hundred times is not kept, nor shown, a hundred times.
+    const lines = new Map(note.signatures.filter(isOurs).map((line) => [`${line.name} ${line.keyId}`, line]));
+    return { oldSize, proof, note, checkpoint, log, logLines: [...lines.values()] };
   }
 
   /** Runs `work` once every work of the same log before it has ended. */
@@ -122,6 +125,10 @@ export class Witness {
     await this.#refuseForgotten(submission, known);
     const conflictSize = known?.treeSize ?? 0;
     if (oldSize !== conflictSize) return { verdict: { conflictSize }, known };
+    // The log has signed two trees of one size: the protocol answers that as it does a size that is not known.
+    if (known?.treeSize === checkpoint.treeSize && known.rootHash !== toBase64(checkpoint.rootHash)) {
+      return { verdict: { conflictSize }, known };
+    }
     requireConsistent(submission, known);
     if (known === undefined || known.treeSize !== checkpoint.treeSize) return { known };
     clock.hold(known.cosignedAt);

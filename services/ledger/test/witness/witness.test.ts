@@ -94,7 +94,7 @@ test('refuses what is not the log\u2019s, malformed or inconsistent, each with i
     ['another history', 422, await log.request(8, 12, 'other ')],
     ['no proof', 422, good.replace(head, 'old 8')],
     ['a proof with a hash too many', 422, good.replace('\n\n', `\n${'A'.repeat(43)}=\n\n`)],
-    ['another root of the same size', 422, await log.request(8, 8, 'other ')],
+    ['another root of the same size', 409, await log.request(8, 8, 'other ')],
     ['a proof between equal sizes', 422, (await log.request(8, 8)).replace('\n\n', `\n${'A'.repeat(43)}=\n\n`)],
     ['an old size of 0 while 8 is known', 409, `old 0\n\n${root}`],
   ];
@@ -171,6 +171,17 @@ test('the same checkpoint again costs no new signature within a minute, and gets
   expect(await timeOf(5)).toBe(1_800_000_061);
   nowMs -= 1_000_000;
   expect(await timeOf(5)).toBe(1_800_000_061);
+});
+
+test('a line that a stranger repeats is kept once', async () => {
+  const log = await createWitnessedLog();
+  await using witness = await openTestWitness({ vkeys: [log.vkey] });
+  const note = await log.note(6);
+  const line = note.slice(note.lastIndexOf('\u2014'));
+  const answer = await add(witness, `old 0\n\n${note}${line.repeat(99)}`);
+  expect(answer.statusCode).toBe(200);
+  const served = await witness.app.inject(`/witness/${toHex(sha256(utf8(log.origin)))}/checkpoint`);
+  expect(served.payload).toBe(note + answer.payload);
 });
 
 test('without a key there is no witness', async () => {
