@@ -110,7 +110,7 @@ describe('the event stream', () => {
   test('costs no more for being sent a byte at a time', async () => {
     let looked = 0;
     const split = String.prototype.split;
-    using _spy = vi.spyOn(String.prototype, 'split').mockImplementation(function (this: string, ...args: never[]) {
+    using _spy = vi.spyOn(String.prototype, 'split').mockImplementation(function (this: string, ...args: unknown[]) {
       looked += this.length;
       return Reflect.apply(split, this, args) as string[];
     });

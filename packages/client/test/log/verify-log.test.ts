@@ -217,7 +217,7 @@ describe('a run that goes on', () => {
 
   test('from what somebody had put into the log’s place begins anew, and blames nobody', async () => {
     const [, large] = (await logs) as [StaticLog, StaticLog];
-    const files = new Map([...(await createStaticLog(testEntries(66_000, 'other'))).files]);
+    const files = new Map((await createStaticLog(testEntries(66_000, 'other'))).files);
     files.set('checkpoint', large.files.get('checkpoint') as Uint8Array);
     let poisoned: LogProgress | undefined;
     const lied = await verify(large, {
