@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { version } from '@lucid/common/runtime/version';
-import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { copyCompanions } from './companions.ts';
 import type { Image } from './images.ts';
 
@@ -15,6 +15,21 @@ const commonJs = [
   'const __filename = import.meta.filename;',
   'const __dirname = import.meta.dirname;',
 ].join('\n');
+
+/**
+ * @fastify/swagger loads a YAML writer for documents asked for as YAML. No service asks it so (openapi-server writes its
+ * YAML itself), and the writer is 0.16 MB: it stays out where only swagger would call it.
+ */
+const withoutUnusedYaml: Plugin = {
+  name: 'without-unused-yaml',
+  setup(builder) {
+    builder.onResolve({ filter: /^yaml$/ }, ({ importer }) =>
+      importer.includes('/@fastify/swagger/') ? { path: 'yaml', namespace: 'left-out' } : undefined,
+    );
+    const contents = "exports.stringify = () => { throw new Error('this bundle writes no YAML'); };";
+    builder.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents, loader: 'js' }));
+  },
+};
 
 const common: BuildOptions = {
   absWorkingDir: root,
@@ -29,6 +44,7 @@ const common: BuildOptions = {
   minifySyntax: true,
   lineLimit: 160,
   logLevel: 'warning',
+  plugins: [withoutUnusedYaml],
 };
 
 /** One bundle on disk. */
