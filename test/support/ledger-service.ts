@@ -22,6 +22,7 @@ export interface LedgerService extends AsyncDisposable {
   readonly client: LedgerClient;
   /** The trust file of its default log. */
   readonly policy: string;
+  /** Resolves once a published checkpoint covers them. */
   append(entries: readonly Uint8Array[]): Promise<void>;
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -63,7 +64,9 @@ export async function startLedgerService(extra: Environment = {}): Promise<Ledge
     policy,
     append: async (entries) => {
       for (let first = 0; first < entries.length; first += 1000) {
-        await client.appendEntries({ body: { entries: entries.slice(first, first + 1000).map(toBase64) } });
+        const batch = entries.slice(first, first + 1000).map(toBase64);
+        const isLast = first + 1000 >= entries.length;
+        await client.appendEntries({ body: { entries: batch }, ...(isLast ? { query: { receipt: 1 } } : {}) });
       }
     },
     stop: async () => {
