@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -12,6 +11,12 @@ import { type ClientNode, joiningLines, type RelayNode, relayTorrc } from './tor
 
 const authorityCount = 3;
 const relayCount = 3;
+/** How often other ports are tried where one was taken. */
+const startsMax = 4;
+/** Where ports are looked for: below those the kernel hands out, and a block for each process that looks. */
+const firstPort = 12_000;
+const portBlock = 40;
+const portBlocks = 500;
 
 export interface TorNetworkOptions {
   /** Where authorities and relays listen: an address containers can reach when a tor in one is to join. */
@@ -39,6 +44,17 @@ export interface TorNetwork extends AsyncDisposable {
  * the authorities vote. Disposing ends every process and removes every file. Throws where tor is not installed.
  */
 export async function startTorNetwork(options: TorNetworkOptions = {}): Promise<TorNetwork> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // Somebody took a port between the look at it and tor's start.
+      if (attempt === startsMax || !String(error).includes('Address already in use')) throw error;
+    }
+  }
+}
+
+async function startOnce(options: TorNetworkOptions): Promise<TorNetwork> {
   const { address = '127.0.0.1', namespace, bootstrapTimeoutMs = 150_000 } = options;
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'tor-'));
@@ -54,7 +70,10 @@ export async function startTorNetwork(options: TorNetworkOptions = {}): Promise<
   const relayProcesses = await Promise.all(relays.map((node) => startRelay(node, authorities, namespace)));
   for (const relay of relayProcesses) stack.defer(() => relay.stop());
   // A client that starts before the relays have all it fetches from them asks again much later.
-  await agreement(relays, relayProcesses, bootstrapTimeoutMs);
+  await Promise.race([
+    agreement(relays, relayProcesses, bootstrapTimeoutMs),
+    ...relayProcesses.map((relay) => relay.failed),
+  ]);
   await Promise.all(relayProcesses.map((relay) => relay.reached(75, bootstrapTimeoutMs)));
   const [onion, visitor] = await Promise.all(clients.map((node) => TorClient.start(node, authorities, namespace)));
   if (!onion || !visitor) throw new Error('there are two clients');
@@ -125,16 +144,18 @@ async function agreement(
 }
 
 /**
- * Ports nobody listens on, from below those the kernel hands out: a relay's port is written into every torrc before
- * the relay starts, and must not be given to somebody else in between.
+ * Ports nobody listens on: a relay's port is written into every torrc before the relay starts, and must not be given to
+ * somebody else in between. So each process looks in a block of its own first; two networks that start at the same time
+ * would take some of each other's otherwise.
  */
 async function findFreePorts(count: number): Promise<Iterator<number, never>> {
-  const found = new Set<number>();
-  while (found.size < count) {
-    const port = randomInt(12_000, 32_000);
-    if (await isFree(port)) found.add(port);
+  const found: number[] = [];
+  const all = portBlock * portBlocks;
+  for (let at = (process.pid % portBlocks) * portBlock; found.length < count; at += 1) {
+    const port = firstPort + (at % all);
+    if (await isFree(port)) found.push(port);
   }
-  return takeFrom([...found]);
+  return takeFrom(found);
 }
 
 function* takeFrom(ports: readonly number[]): Generator<number, never> {

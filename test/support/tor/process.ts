@@ -44,6 +44,11 @@ export class TorProcess {
     return this.#child.pid;
   }
 
+  /** Rejects, with the end of its log, when tor ends. */
+  get failed(): Promise<never> {
+    return this.#running.promise;
+  }
+
   /** Waits until tor can build circuits. @throws with the end of its log when it ends or takes too long */
   async bootstrapped(timeoutMs: number): Promise<void> {
     await this.reached(100, timeoutMs);
