@@ -6,7 +6,8 @@ import { CallRunner } from './domain/call/call-runner.ts';
 import type { ChainClock } from './domain/chain/chain.ts';
 import { createEngine } from './domain/chain/engine.ts';
 import { createRules } from './domain/chain/rules.ts';
-import { callMethods } from './domain/rpc/call-methods.ts';
+import { type CallParts, callMethods } from './domain/rpc/call-methods.ts';
+import { traceMethods } from './domain/rpc/trace-methods.ts';
 import { JournaledState } from './domain/state/journaled-state.ts';
 import { createStateReader } from './domain/state/state-reader.ts';
 import { parseGenesisFile } from './genesis-file.ts';
@@ -21,13 +22,14 @@ export async function openCallThread(settings: ChainSettings, clock: ChainClock)
   const head = store.findBlock(store.headNumber());
   const state = new JournaledState(store, head?.header.stateRoot);
   const engine = await createEngine(createRules(chainId), state, (blockNumber) => store.findBlock(blockNumber)?.hash);
-  const methods = callMethods({
+  const parts: CallParts = {
     reader: store,
     runner: new CallRunner(engine),
     options: { gasLimit: BigInt(settings.blockGasLimit), coinbase: ZERO_ADDRESS },
     gasMax: BigInt(settings.callGasMax),
     now: () => clock.now(),
     stateAt: createStateReader(store),
-  });
+  };
+  const methods = { ...callMethods(parts), ...traceMethods(parts) };
   return { methods, [Symbol.asyncDispose]: () => db.close() };
 }

@@ -15,7 +15,16 @@ import { version } from './version.ts';
 import { WorkerHost, type WorkerHostOptions } from './worker-host.ts';
 
 /** Methods that execute code for a caller: they run apart from the thread that makes blocks. */
-const CALL_METHODS = new Set(['eth_call', 'eth_estimateGas', 'eth_createAccessList', 'lucid_call']);
+const CALL_METHODS = new Set([
+  'eth_call',
+  'eth_estimateGas',
+  'eth_createAccessList',
+  'lucid_call',
+  'debug_traceTransaction',
+  'debug_traceBlockByNumber',
+  'debug_traceBlockByHash',
+  'debug_traceCall',
+]);
 
 export interface Vm extends AsyncDisposable {
   readonly app: FastifyInstance;

@@ -69,9 +69,32 @@ export async function openTestVm(options: TestVmOptions = {}) {
     });
     return (await response.json()) as RpcAnswer;
   };
+  /** The receipt of a transaction, asked for until its block is durable. */
+  const receiptOf = async (hash: string): Promise<VmReceipt> => {
+    for (;;) {
+      const { result } = await rpc('eth_getTransactionReceipt', [hash]);
+      if (result !== null && result !== undefined) return result as VmReceipt;
+    }
+  };
   const resources = stack.move();
-  return { app: vm.app, url, bearer, provider, rpc, dataDir, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return {
+    app: vm.app,
+    url,
+    bearer,
+    provider,
+    rpc,
+    receiptOf,
+    dataDir,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
 }
+
+/** The members of a receipt that tests look at. */
+export type VmReceipt = {
+  readonly blockHash: string;
+  readonly gasUsed: string;
+  readonly contractAddress: string | null;
+};
 
 export type RpcAnswer = {
   readonly id: unknown;

@@ -32,6 +32,11 @@ export type CallOutcome = {
   readonly accessed: AccessList;
 };
 
+/** What watches a call from its start to its end, and says then what it saw. The state is still the call's by then. */
+export interface CallWatch<Seen> extends Disposable {
+  finish(outcome: CallOutcome): Seen;
+}
+
 /** One engine, one call at a time: callers queue. */
 export class CallRunner {
   readonly #engine: Engine;
@@ -46,19 +51,62 @@ export class CallRunner {
    * @throws RpcError -32000 where it cannot start: intrinsic gas, balance.
    */
   run(message: CallMessage, gasLimit: bigint, context: CallContext, reportAccess = false): Promise<CallOutcome> {
-    const turn = this.#last.then(() => this.#run(message, gasLimit, context, reportAccess));
+    return this.#inTurn(() =>
+      this.#onState(context, () => this.#execute(message, gasLimit, context.header, reportAccess)),
+    );
+  }
+
+  /** As `run`, watched: answers what the watch says at the end. It begins once the overrides are in place. */
+  watch<Seen>(
+    message: CallMessage,
+    gasLimit: bigint,
+    context: CallContext,
+    begin: (engine: Engine) => CallWatch<Seen>,
+  ): Promise<Seen> {
+    return this.#inTurn(() =>
+      this.#onState(context, async () => {
+        using watching = begin(this.#engine);
+        return watching.finish(await this.#execute(message, gasLimit, context.header, false));
+      }),
+    );
+  }
+
+  /** Lends the engine, at the state of `root`, for as long as `work` takes. What it did to the state is forgotten. */
+  borrow<T>(root: Uint8Array, work: (engine: Engine) => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      const { state } = this.#engine;
+      state.reset(root);
+      try {
+        return await work(this.#engine);
+      } finally {
+        state.reset(root);
+        this.#clean();
+      }
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
     this.#last = turn.catch(() => undefined);
     return turn;
   }
 
-  async #run(message: CallMessage, gasLimit: bigint, context: CallContext, access: boolean): Promise<CallOutcome> {
-    const { state, evm } = this.#engine;
+  /** What an execution leaves beside the state. */
+  #clean(): void {
+    const { evm } = this.#engine;
+    evm.journal.cleanJournal();
+    delete evm.journal.accessList;
+    evm.transientStorage.clear();
+  }
+
+  async #onState<T>(context: CallContext, work: () => Promise<T>): Promise<T> {
+    const { state } = this.#engine;
     if (keyOf(state.root) !== keyOf(context.stateRoot)) state.reset(context.stateRoot);
     await state.checkpoint();
     try {
       if (context.isPending) await openBlockState(state, context.header);
       await applyOverrides(state, context.overrides);
-      const outcome = await this.#execute(message, gasLimit, context.header, access);
+      const outcome = await work();
       await state.revert();
       state.discard();
       return outcome;
@@ -66,9 +114,7 @@ export class CallRunner {
       state.reset(context.stateRoot);
       throw error;
     } finally {
-      evm.journal.cleanJournal();
-      delete evm.journal.accessList;
-      evm.transientStorage.clear();
+      this.#clean();
     }
   }
 

@@ -68,7 +68,8 @@ export function callMethods(parts: CallParts): RpcMethods {
   };
 }
 
-function callGas({ gasMax }: CallParts, { gasLimit }: CallMessage): bigint {
+/** The gas a call gets: what it asks for, within the limit. */
+export function callGas({ gasMax }: CallParts, { gasLimit }: CallMessage): bigint {
   return gasLimit !== undefined && gasLimit < gasMax ? gasLimit : gasMax;
 }
 
@@ -82,7 +83,7 @@ function affordableGas({ stateAt }: CallParts, message: CallMessage, context: Ca
 }
 
 /** At `pending` a call runs in the block that would be next, now: on a chain without empty blocks, time moves there. */
-function contextAt(parts: CallParts, ref: BlockRef, overrides: unknown): CallContext {
+export function contextAt(parts: CallParts, ref: BlockRef, overrides: unknown): CallContext {
   const { reader, options, now } = parts;
   const block = getBlock(reader, ref);
   const isPending = ref.kind === 'pending';
