@@ -18,7 +18,9 @@ import { filterMethods } from './domain/rpc/filters.ts';
 import { logMethods } from './domain/rpc/log-methods.ts';
 import { metaMethods } from './domain/rpc/meta-methods.ts';
 import type { RpcMethods } from './domain/rpc/methods.ts';
+import { poolContentMethods } from './domain/rpc/pool-content.ts';
 import { poolMethods } from './domain/rpc/pool-methods.ts';
+import { rawMethods } from './domain/rpc/raw-methods.ts';
 import { stateMethods } from './domain/rpc/state-methods.ts';
 import { viewMethods } from './domain/rpc/view-methods.ts';
 import { JournaledState } from './domain/state/journaled-state.ts';
@@ -72,6 +74,8 @@ export async function openChainThread(settings: ChainSettings, clock: ChainClock
     ...chainMethods(rules, store),
     ...stateMethods(store, stateAt),
     ...poolMethods({ rules, reader: store, chain, pool, stateAt }),
+    ...poolContentMethods(pool),
+    ...rawMethods(store, pool),
     ...feeMethods(store),
     ...logMethods(store, settings.filters),
     ...filterMethods(store, settings.filters, () => performance.now()),

@@ -48,7 +48,8 @@ const rpcOperation = {
   body: RpcBody,
   description:
     'JSON-RPC 2.0 over HTTP. Reads (`eth_*`, `net_*`, `web3_*`) are open to anybody; `eth_sendRawTransaction` needs any ' +
-    'valid token as `Authorization: Bearer`; `txpool_status` needs the role operator, admin or service. ' +
+    'valid token as `Authorization: Bearer`; `txpool_status` needs the role operator, admin or service, and the other ' +
+    '`txpool_*` and `debug_*` (traces, raw blocks) one of these or auditor. ' +
     'Faults of a call are answered with status 200 and an error object: -32700 not JSON, -32600 no valid request, ' +
     '-32601 no such method, -32602 wrong parameters, -32001 the caller may not call this method, -32002 the chain does ' +
     'not answer now, -32005 over a limit (of the answer, of calls waiting, of the caller’s quota), 3 the call reverted ' +

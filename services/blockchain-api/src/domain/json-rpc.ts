@@ -143,7 +143,10 @@ function admit(method: string, identity: Identity | undefined): RpcError | undef
         message: `${method} needs an access token: send it as Authorization: Bearer <token>`,
       };
     case 'needs-role':
-      return { code: rpcCodes.notAllowed, message: `${method} is for operators: the token carries no such role` };
+      return {
+        code: rpcCodes.notAllowed,
+        message: `${method} is for operators or auditors: the token carries no role that may call it`,
+      };
   }
 }
 

@@ -5,6 +5,8 @@ import { hasRole, type Identity } from '@lucid/common/http/identity';
 type MethodAccess = 'public' | 'authenticated' | readonly Role[];
 
 const operators: readonly Role[] = ['operator', 'admin', 'service'];
+/** Tracing costs much, and the pool shows what others are about to do. */
+const inspectors: readonly Role[] = ['operator', 'admin', 'auditor', 'service'];
 
 /** Reads of the Ethereum execution API, with its filters. Methods that sign with a node's own keys are not offered. */
 const publicMethods = [
@@ -28,6 +30,9 @@ const publicMethods = [
   'eth_getFilterLogs',
   'eth_getLogs',
   'eth_getProof',
+  'eth_getRawTransactionByBlockHashAndIndex',
+  'eth_getRawTransactionByBlockNumberAndIndex',
+  'eth_getRawTransactionByHash',
   'eth_getStorageAt',
   'eth_getTransactionByBlockHashAndIndex',
   'eth_getTransactionByBlockNumberAndIndex',
@@ -48,14 +53,30 @@ const publicMethods = [
   'web3_sha3',
 ];
 
+const inspectionMethods = [
+  'debug_getRawBlock',
+  'debug_getRawHeader',
+  'debug_getRawReceipts',
+  'debug_getRawTransaction',
+  'debug_traceBlockByHash',
+  'debug_traceBlockByNumber',
+  'debug_traceCall',
+  'debug_traceTransaction',
+  'txpool_content',
+  'txpool_contentFrom',
+  'txpool_inspect',
+];
+
 const methods: ReadonlyMap<string, MethodAccess> = new Map<string, MethodAccess>([
   ...publicMethods.map((method) => [method, 'public'] as const),
   ['eth_sendRawTransaction', 'authenticated'],
+  ...inspectionMethods.map((method) => [method, inspectors] as const),
   ['txpool_status', operators],
 ]);
 
 /** Methods that execute code, search, or prove: their cost is the caller's to choose. */
 const dearMethods: ReadonlySet<string> = new Set([
+  ...inspectionMethods,
   'eth_call',
   'eth_createAccessList',
   'eth_estimateGas',

@@ -73,6 +73,13 @@ describe('who may call what', () => {
     ['txpool_status', undefined, -32001],
     ['txpool_status', ['user', 'recorder', 'auditor'], -32001],
     ['txpool_status', ['operator'], undefined],
+    ['txpool_content', ['user', 'recorder'], -32001],
+    ['txpool_content', ['auditor'], undefined],
+    ['debug_traceTransaction', undefined, -32001],
+    ['debug_traceTransaction', ['user', 'recorder'], -32001],
+    ['debug_traceTransaction', ['auditor'], undefined],
+    ['debug_getRawBlock', ['operator'], undefined],
+    ['debug_setHead', ['admin', 'operator', 'service'], -32601],
   ];
   test.each(cases)('%s with %o', async (method, roles, code) => {
     const given = context(roles);

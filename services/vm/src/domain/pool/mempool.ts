@@ -56,6 +56,19 @@ export class Mempool {
     return this.#byHash.get(keyOf(hash));
   }
 
+  /** All that wait, with whether each is ready: senders as they came, of each the lowest nonce first. */
+  *entries(): Generator<{ readonly transaction: SignedTransaction; readonly isReady: boolean }> {
+    for (const { slots } of this.#accounts.values()) {
+      yield* [...slots].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, slot]) => slot);
+    }
+  }
+
+  /** Those of one sender. */
+  entriesOf(sender: Uint8Array): readonly { readonly transaction: SignedTransaction; readonly isReady: boolean }[] {
+    const slots = this.#accounts.get(keyOf(sender))?.slots ?? new Map<bigint, Slot>();
+    return [...slots].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, slot]) => slot);
+  }
+
   /** The nonce after the sender's ready ones, given the account's nonce in the state. */
   nextNonce(sender: Uint8Array, stateNonce: bigint): bigint {
     const queue = this.#accounts.get(keyOf(sender));

@@ -122,10 +122,10 @@ export function formatPlaced(rules: Common, block: StoredBlock, receipts: readon
   return formatTransaction(decodeStored(rules, block.transactions[index]!), receipt.sender, { block, index, receipt });
 }
 
-/** Bytes of the block's RLP: [header, transactions, ommers, withdrawals]. */
-function blockSize({ header, transactions }: StoredBlock): number {
+/** The block's RLP: [header, transactions, ommers, withdrawals] (EIP-4895). */
+export function encodeBlock({ header, transactions }: StoredBlock): Uint8Array {
   const items = transactions.map((raw) => (raw[0]! < 0xc0 ? raw : decodeRlp(raw)));
-  return encodeRlp([decodeRlp(encodeHeader(header)), items, [], []]).length;
+  return encodeRlp([decodeRlp(encodeHeader(header)), items, [], []]);
 }
 
 /** A block; with `receipts`, its transactions in full, else their hashes. */
@@ -143,7 +143,7 @@ export function formatBlock(rules: Common, block: StoredBlock, receipts: readonl
     miner: toHex(header.coinbase),
     difficulty: '0x0',
     extraData: toHex(header.extraData),
-    size: toQuantity(blockSize(block)),
+    size: toQuantity(encodeBlock(block).length),
     gasLimit: toQuantity(header.gasLimit),
     gasUsed: toQuantity(header.gasUsed),
     timestamp: toQuantity(header.timestamp),
