@@ -9,8 +9,8 @@ import { expect, test } from 'vitest';
 import { checkChain } from '../../services/vm/test/support/check-chain.ts';
 import { type CutTally, cutAgainAndAgain, sumTallies } from '../support/power-cut-rounds.ts';
 
-// As the ledger's power cuts, of the chain: every receipt it showed is of a block that is there, and every block
-// leads, node by node, to a whole state.
+// As the ledger's power cuts, of the chain: every transaction it acknowledged is in a block or waits for one, every
+// receipt it showed is of a block that is there, and every block leads, node by node, to a whole state.
 
 const cutCount = 30;
 /** Two chains side by side: a round is mostly the start of a process. */
@@ -19,7 +19,7 @@ const chainCount = 2;
 const linesMax = 150;
 const writer = fileURLToPath(new URL('../../services/vm/test/support/crash-writer.ts', import.meta.url));
 
-/** Has a chain take transactions until it ends itself; answers the receipts it showed. */
+/** Has a chain take transactions until it ends itself; answers what it acknowledged and showed. */
 async function loadUntilEnd(folder: string, environment: Readonly<Record<string, string>>): Promise<string[]> {
   const child = spawn(process.execPath, ['--conditions=source', '--no-warnings', writer, folder], {
     env: { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '', ...environment },
@@ -57,7 +57,7 @@ async function cutChain(folder: string, seed: number): Promise<CutTally & { show
   return { ...tally, shown: shown.length };
 }
 
-test(`after ${cutCount} power cuts the chain has every block it showed a receipt of, and all its state`, async () => {
+test(`after ${cutCount} power cuts the chain has all it acknowledged, every block it showed a receipt of, and all its state`, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'lucid-vm-cut-'));
   await using stack = new AsyncDisposableStack();
   stack.defer(async () => await rm(folder, { recursive: true, force: true }));

@@ -11,7 +11,9 @@ import { Chain, type ChainClock } from './domain/chain/chain.ts';
 import { createEngine } from './domain/chain/engine.ts';
 import { buildGenesis, listGenesisContracts } from './domain/chain/genesis.ts';
 import { createRules } from './domain/chain/rules.ts';
+import type { SignedTransaction } from './domain/chain/transaction.ts';
 import { Mempool } from './domain/pool/mempool.ts';
+import { restorePool } from './domain/pool/restore.ts';
 import { chainMethods } from './domain/rpc/chain-methods.ts';
 import { feeMethods } from './domain/rpc/fee-methods.ts';
 import { filterMethods } from './domain/rpc/filters.ts';
@@ -31,6 +33,7 @@ import type { ChainSettings } from './settings.ts';
 import { LevelChainStore } from './store/chain-store.ts';
 import { canonicalText, findGenesisRecord, type GenesisRecord, putGenesisRecord } from './store/genesis-record.ts';
 import { LEDGER_OUTBOX_PREFIX } from './store/keys.ts';
+import { PoolJournal } from './store/pool-journal.ts';
 
 /** Memory of LevelDB itself, bytes. */
 const LEVEL = { sharedByThreads: true, writeBufferSize: 16 * 1024 * 1024, cacheSize: 16 * 1024 * 1024 } as const;
@@ -58,7 +61,8 @@ export async function openChainThread(settings: ChainSettings, clock: ChainClock
   const tip = openTip(store);
   const rules = createRules(file.chainId);
   const state = new JournaledState(store, tip.header.stateRoot);
-  const pool = new Mempool(settings.pool);
+  const journal = stack.use(new PoolJournal(db, settings.poolSync));
+  const pool = new Mempool(settings.pool, ({ hash }) => journal.forget(hash));
   const engine = await createEngine(rules, state, (blockNumber) => blockHash(store, chain, blockNumber));
   const options = {
     gasLimit: BigInt(settings.blockGasLimit),
@@ -67,19 +71,25 @@ export async function openChainThread(settings: ChainSettings, clock: ChainClock
     blockRunMs: settings.blockRunMs,
   };
   const chain: Chain = stack.use(new Chain({ rules, engine, store, pool, clock, options }, tip));
+  chain.onDurable(({ transactionHashes }) => {
+    for (const hash of transactionHashes) journal.forget(hash);
+  });
+  restorePool(chain, rules, await journal.load(), ({ hash }) => journal.forget(hash));
   outbox.start(deliverToLedger({ url: settings.ledgerUrl, serviceKeyPem: settings.serviceKeyPem }));
   const stateAt = createStateReader(store);
+  const keep = async (transaction: SignedTransaction): Promise<void> => await journal.keep(transaction);
+  const poolParts = { rules, reader: store, chain, pool, keep, stateAt };
   const methods = {
     ...metaMethods(file.chainId, settings.version),
     ...chainMethods(rules, store),
     ...stateMethods(store, stateAt),
-    ...poolMethods({ rules, reader: store, chain, pool, stateAt }),
+    ...poolMethods(poolParts),
     ...poolContentMethods(pool),
     ...rawMethods(store, pool),
     ...feeMethods(store),
     ...logMethods(store, settings.filters),
     ...filterMethods(store, settings.filters, () => performance.now()),
-    ...viewMethods({ rules, reader: store, chain, pool, stateAt, options, contracts: genesis.contracts, outbox }),
+    ...viewMethods({ ...poolParts, options, contracts: genesis.contracts, outbox }),
   };
   const resources = stack.move();
   return { methods, [Symbol.asyncDispose]: () => resources.disposeAsync() };

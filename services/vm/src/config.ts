@@ -99,6 +99,12 @@ export const configSchema = defineConfig({
     max: 10_000,
     doc: 'Transactions of one sender that may wait behind a gap in the nonces',
   },
+  poolSync: {
+    name: 'VM_POOL_SYNC',
+    type: 'boolean',
+    default: true,
+    doc: 'Whether a transaction is on the disk before it is acknowledged. Without it a power cut loses those in no block yet; kill -9 does not',
+  },
   logResultsMax: {
     name: 'VM_LOG_RESULTS_MAX',
     type: 'integer',

@@ -80,6 +80,7 @@ async function toSettings(config: VmConfig): Promise<ChainSettings> {
       readyPerAccountMax: config.poolAccountMax,
       queuedPerAccountMax: config.poolGapMax,
     },
+    poolSync: config.poolSync,
     filters: {
       resultsMax: config.logResultsMax,
       blocksMax: config.logBlocksMax,

@@ -13,6 +13,8 @@ export type ChainSettings = {
   readonly blockRunMs: number;
   readonly callGasMax: number;
   readonly pool: MempoolLimits;
+  /** Whether an acknowledged transaction is on the disk. */
+  readonly poolSync: boolean;
   readonly filters: FilterLimits;
   readonly nodeCacheBytes: number;
   readonly blockCacheBytes: number;

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { isAppError } from '@lucid/common/errors';
 import { TestClock } from '@lucid/common/runtime/clock';
+import { openLevelStore } from '@lucid/common/storage/level-store';
 import { describe, expect, test } from 'vitest';
+import { PoolJournal } from '../src/store/pool-journal.ts';
 import { alice, carol, poor, testGenesis } from './support/accounts.ts';
 import { deployProbe } from './support/probe.ts';
 import { openTestNode } from './support/test-chain.ts';
@@ -71,6 +73,40 @@ describe('opening', () => {
     const cwd = new URL('..', import.meta.url).pathname;
     const { stdout } = spawnSync(process.execPath, ['--conditions=source', '--input-type=module', '-e', code], { cwd });
     expect(stdout.toString().trim()).toBe('STORE_LOCKED');
+  });
+});
+
+describe('what waits', () => {
+  test.each([true, false])('is there after a restart, until it is in a block (synced: %s)', async (poolSync) => {
+    await using folder = await tempDir();
+    const at = () => openTestNode(folder.path, { poolSync });
+    const hashes: unknown[] = [];
+    {
+      await using chain = await at();
+      // Higher nonces first: they wait behind a gap.
+      for (const nonce of [3, 2, 1]) hashes.push(await chain.send(alice, { to: poor.address, nonce }));
+      expect(await chain.ask('txpool_status')).toEqual({ pending: '0x0', queued: '0x3' });
+    }
+    {
+      await using chain = await at();
+      expect(await chain.ask('txpool_status')).toEqual({ pending: '0x0', queued: '0x3' });
+      await chain.send(alice, { to: poor.address, nonce: 0 });
+      for (const hash of hashes) expect(await chain.receiptOf(hash)).toMatchObject({ status: '0x1' });
+    }
+    await using chain = await at();
+    expect(await chain.ask('txpool_status')).toEqual({ pending: '0x0', queued: '0x0' });
+    expect(await chain.ask('eth_getTransactionCount', alice.address, 'latest')).toBe('0x4');
+  });
+
+  test('is forgotten where it was replaced', async () => {
+    await using folder = await tempDir();
+    {
+      await using chain = await openTestNode(folder.path);
+      await chain.send(alice, { to: poor.address, nonce: 1, gasPrice: 1 });
+      await chain.send(alice, { to: carol.address, nonce: 1, gasPrice: 2 });
+    }
+    await using db = await openLevelStore(folder.path);
+    expect(await new PoolJournal(db, true).load()).toHaveLength(1);
   });
 });
 

@@ -19,6 +19,8 @@ export const logAddresses = keySpace('la');
 export const logTopics = keySpace('lt');
 /** Names of single records: `head` and `genesis`. */
 export const records = keySpace('m');
+/** transaction hash → raw transaction that was acknowledged and is in no block yet. */
+export const waitingTransactions = keySpace('p');
 /** What the ledger must still get. */
 export const LEDGER_OUTBOX_PREFIX = 'o/ledger/';
 

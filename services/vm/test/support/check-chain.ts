@@ -9,6 +9,7 @@ import { decodeAccount } from '../../src/domain/state/account.ts';
 import { decodePath } from '../../src/domain/trie/nibbles.ts';
 import { orderedRoot } from '../../src/domain/trie/trie.ts';
 import { LevelChainStore } from '../../src/store/chain-store.ts';
+import { waitingTransactions } from '../../src/store/keys.ts';
 
 /** Walks every node a root commits to; answers the values of its leaves. */
 function walk(store: LevelChainStore, root: Uint8Array): Uint8Array[] {
@@ -27,8 +28,8 @@ function walk(store: LevelChainStore, root: Uint8Array): Uint8Array[] {
 }
 
 /**
- * Everything of the chain under `folder` is there and agrees, and so is every receipt that was shown, each a line of
- * `crash-writer.ts`; answers the head's number.
+ * Everything of the chain under `folder` is there and agrees, and so is every receipt that was shown and, in a block or
+ * waiting for one, every transaction that was acknowledged: lines of `crash-writer.ts`. Answers the head's number.
  */
 export async function checkChain(folder: string, shown: readonly string[]): Promise<number> {
   await using db = await openLevelStore(folder);
@@ -50,6 +51,13 @@ export async function checkChain(folder: string, shown: readonly string[]): Prom
     if (!equalBytes(account.codeHash, EMPTY_CODE_HASH)) expect(store.getCode(account.codeHash)).toBeDefined();
   }
   for (const line of shown) {
+    const acknowledged = /^acknowledged (0x[0-9a-f]{64})$/.exec(line)?.[1];
+    if (acknowledged !== undefined) {
+      const hash = fromHex(acknowledged);
+      const isWaiting = db.findSync(waitingTransactions.key(hash)) !== undefined;
+      if (!isWaiting && store.findTransaction(hash) === undefined) throw new Error(`${line}, and it is lost`);
+      continue;
+    }
     const [blockNumber, blockHash, transactionHash = '0x'] = line.split(' ');
     expect(toHex(store.findBlock(Number(blockNumber))?.hash ?? EMPTY_ROOT)).toBe(blockHash);
     expect(store.findTransaction(fromHex(transactionHash))?.blockNumber).toBe(Number(blockNumber));

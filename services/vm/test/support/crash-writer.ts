@@ -1,4 +1,4 @@
-/** A chain in a process of its own, loaded until it is killed; prints every receipt it could show. */
+/** A chain in a process of its own, loaded until it is killed; prints every transaction it acknowledged and every receipt it showed. */
 import { getCreateAddress, type TransactionRequest, type Wallet } from 'ethers';
 import { alice, bob, carol } from './accounts.ts';
 import { probe, probeCode } from './probe.ts';
@@ -10,6 +10,7 @@ const chain = await openTestNode(folder);
 
 async function send(wallet: Wallet, fields: TransactionRequest): Promise<void> {
   const hash = await chain.send(wallet, fields);
+  console.log(`acknowledged ${String(hash)}`);
   const { blockNumber, blockHash } = await chain.receiptOf(hash);
   console.log(`${Number(blockNumber)} ${blockHash} ${String(hash)}`);
 }
@@ -20,7 +21,7 @@ if ((await chain.ask('eth_getCode', to)) === '0x') {
 }
 await Promise.all(
   [alice, bob, carol].map(async (wallet, lane) => {
-    for (let nonce = Number(await chain.ask('eth_getTransactionCount', wallet.address, 'latest')); ; nonce++) {
+    for (let nonce = Number(await chain.ask('eth_getTransactionCount', wallet.address, 'pending')); ; nonce++) {
       await send(wallet, { to, nonce, data: probe.encodeFunctionData('fill', [lane * 1_000_000 + nonce * 3, 3]) });
     }
   }),

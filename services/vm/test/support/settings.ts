@@ -13,6 +13,7 @@ export function testSettings(folder: string, overrides: Partial<ChainSettings> =
     blockRunMs: 500,
     callGasMax: 16_777_216,
     pool: { transactionsMax: 10_000, bytesMax: 1 << 26, readyPerAccountMax: 10_000, queuedPerAccountMax: 64 },
+    poolSync: true,
     filters: { resultsMax: 10_000, blocksMax: 10_000, filtersMax: 10, filterTtlMs: 60_000 },
     nodeCacheBytes: 1 << 20,
     blockCacheBytes: 1 << 20,

@@ -82,10 +82,14 @@ export class Chain implements AsyncDisposable {
    * @throws RpcError -32000
    */
   submit(raw: Uint8Array): SignedTransaction {
+    return this.accept(decodeSubmitted(this.#parts.rules, raw));
+  }
+
+  /** As `submit`, of a transaction that is decoded already. @throws RpcError -32000 */
+  accept(transaction: SignedTransaction): SignedTransaction {
     if (this.#failure !== undefined) throw new RpcError(-32000, 'the chain is halted: a block could not be written');
     if (this.#closing.signal.aborted) throw new RpcError(-32000, 'the chain is closing');
-    const { rules, engine, pool, options } = this.#parts;
-    const transaction = decodeSubmitted(rules, raw);
+    const { engine, pool, options } = this.#parts;
     if (pool.find(transaction.hash) ?? this.findUnsynced(transaction.hash)) throw new RpcError(-32000, 'already known');
     const stateNonce = admit(transaction, engine.state, options.gasLimit);
     pool.add(transaction, stateNonce);

@@ -1,6 +1,5 @@
 /**
- * Transactions that wait for a block, in memory: what is in no block when the process ends was never promised. For each
- * sender there is a run of ready nonces, next in line one after another, and a bounded set of later ones behind a gap.
+ * Transactions that wait for a block, in memory; the journal beside it keeps them across a restart. For each sender there is a run of ready nonces, next in line one after another, and a bounded set of later ones behind a gap.
  * Ready transactions leave in the order they became ready: on a chain without fees there is nothing to bid with.
  */
 import { keyOf } from '../bytes.ts';
@@ -27,13 +26,16 @@ type AccountQueue = { next: bigint; readyCount: bigint; slots: Map<bigint, Slot>
 /** The pool. `next` nonces come from the caller: the state lives elsewhere. */
 export class Mempool {
   readonly #limits: MempoolLimits;
+  readonly #onDropped: (transaction: SignedTransaction) => void;
   readonly #accounts = new Map<string, AccountQueue>();
   readonly #byHash = new Map<string, SignedTransaction>();
   #ready: Slot[] = [];
   #bytes = 0;
 
-  constructor(limits: MempoolLimits) {
+  /** `onDropped` hears of each transaction that leaves without having been in a block: replaced, or no longer able. */
+  constructor(limits: MempoolLimits, onDropped: (transaction: SignedTransaction) => void = () => undefined) {
     this.#limits = limits;
+    this.#onDropped = onDropped;
   }
 
   /** Transactions in the pool. */
@@ -118,12 +120,12 @@ export class Mempool {
   drop(transaction: SignedTransaction, stateNonce: bigint): void {
     const name = keyOf(transaction.sender);
     const queue = this.#accounts.get(name)!;
-    this.#forget(queue, transaction);
+    this.#discard(queue, transaction);
     for (const slot of queue.slots.values()) slot.isReady = false;
     this.#ready = this.#ready.filter((slot) => slot.isReady && slot.transaction !== transaction);
     queue.next = stateNonce;
     queue.readyCount = 0n;
-    for (const [nonce, slot] of queue.slots) if (nonce < stateNonce) this.#forget(queue, slot.transaction);
+    for (const [nonce, slot] of queue.slots) if (nonce < stateNonce) this.#discard(queue, slot.transaction);
     this.#promote(queue);
     if (queue.slots.size === 0) this.#accounts.delete(name);
   }
@@ -163,6 +165,12 @@ export class Mempool {
     this.#byHash.set(keyOf(transaction.hash), transaction);
     this.#bytes += transaction.raw.length - old.raw.length;
     slot.transaction = transaction;
+    this.#onDropped(old);
+  }
+
+  #discard(queue: AccountQueue, transaction: SignedTransaction): void {
+    this.#forget(queue, transaction);
+    this.#onDropped(transaction);
   }
 
   #forget(queue: AccountQueue, transaction: SignedTransaction): void {

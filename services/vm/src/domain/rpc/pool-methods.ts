@@ -3,6 +3,7 @@ import type { Common } from '@ethereumjs/common';
 import { toHex, toQuantity } from '../bytes.ts';
 import type { ChainReader } from '../chain/block.ts';
 import type { Chain } from '../chain/chain.ts';
+import type { SignedTransaction } from '../chain/transaction.ts';
 import type { Mempool } from '../pool/mempool.ts';
 import type { JournaledState } from '../state/journaled-state.ts';
 import { getBlock } from './block-source.ts';
@@ -16,14 +17,20 @@ export type PoolParts = {
   readonly reader: ChainReader;
   readonly chain: Chain;
   readonly pool: Mempool;
+  /** Resolves once a transaction of the pool would be found after a restart. */
+  readonly keep: (transaction: SignedTransaction) => Promise<void>;
   /** Opens a state at a root for reading. */
   readonly stateAt: (root: Uint8Array) => JournaledState;
 };
 
 /** Methods that see the mempool. */
-export function poolMethods({ rules, reader, chain, pool, stateAt }: PoolParts): RpcMethods {
+export function poolMethods({ rules, reader, chain, pool, keep, stateAt }: PoolParts): RpcMethods {
   return {
-    eth_sendRawTransaction: ([raw]) => toHex(chain.submit(parseData(raw, 'transaction')).hash),
+    eth_sendRawTransaction: async ([raw]) => {
+      const transaction = chain.submit(parseData(raw, 'transaction'));
+      await keep(transaction);
+      return toHex(transaction.hash);
+    },
     eth_getTransactionByHash: ([hash]) => {
       const wanted = parseFixed(hash, 'transactionHash', 32);
       const place = reader.findTransaction(wanted);
