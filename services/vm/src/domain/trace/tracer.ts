@@ -24,8 +24,8 @@ export interface Tracer {
   finish(outcome: TraceOutcome): unknown;
 }
 
-/** Bytes of JSON that one answer may hold, about; shared by the traces of a block. */
-const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes of JSON that one answer may hold, about; shared by the traces of a block. What blockchain-api hands on is 16 MiB. */
+const ANSWER_BYTES_MAX = 15 * 1024 * 1024;
 
 /** What one answer may still take. */
 export class TraceBudget {
