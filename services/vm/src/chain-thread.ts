@@ -70,11 +70,14 @@ export async function openChainThread(settings: ChainSettings, clock: ChainClock
     blockIntervalMs: settings.blockIntervalMs,
     blockRunMs: settings.blockRunMs,
   };
+  // Waited for between the chain, whose closing ends it, and the journal.
+  let restored: Promise<void> | undefined;
+  stack.defer(async () => await restored);
   const chain: Chain = stack.use(new Chain({ rules, engine, store, pool, clock, options }, tip));
   chain.onDurable(({ transactionHashes }) => {
     for (const hash of transactionHashes) journal.forget(hash);
   });
-  restorePool(chain, rules, await journal.load(), ({ hash }) => journal.forget(hash));
+  restored = restorePool(chain, rules, await journal.load(), (hash) => journal.forget(hash));
   outbox.start(deliverToLedger({ url: settings.ledgerUrl, serviceKeyPem: settings.serviceKeyPem }));
   const stateAt = createStateReader(store);
   const keep = async (transaction: SignedTransaction): Promise<void> => await journal.keep(transaction);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createBatch, type KeyValueStore } from '@lucid/common/storage/kv';
 import { openLevelStore } from '@lucid/common/storage/level-store';
+import { keccak256, Transaction } from 'ethers';
 import { describe, expect, test } from 'vitest';
 import { waitingTransactions } from '../src/store/keys.ts';
 import { PoolJournal } from '../src/store/pool-journal.ts';
-import { alice, poor } from './support/accounts.ts';
+import { alice, CHAIN_ID, carol, nobody, poor } from './support/accounts.ts';
 import { openTestNode } from './support/test-chain.ts';
 import { tempDir } from './support/test-vm.ts';
 
@@ -30,6 +31,17 @@ const transactions = Array.from({ length: 200 }, (_, index) => {
   const raw = Buffer.from(`transaction ${index}`);
   return { raw, hash: createHash('sha256').update(raw).digest() };
 });
+
+/** Puts raw transactions into a chain's folder as if they had been acknowledged. */
+async function putWaiting(folder: string, raws: readonly string[]): Promise<void> {
+  await using db = await openLevelStore(folder);
+  const batch = createBatch();
+  for (const raw of raws) {
+    const hash = Buffer.from(keccak256(raw).slice(2), 'hex');
+    batch.put(waitingTransactions.key(hash), Buffer.from(raw.slice(2), 'hex'));
+  }
+  await db.write(batch, { sync: true });
+}
 
 describe('the journal of the pool', () => {
   test('a burst shares few writes, each synced; what is forgotten costs no sync', async () => {
@@ -82,13 +94,30 @@ describe('the journal of the pool', () => {
       await chain.receiptOf(hash);
       raw = String(await chain.ask('eth_getRawTransactionByHash', hash));
     }
+    // And one that is no transaction at all.
+    await putWaiting(folder.path, [raw, '0x05c0']);
     {
-      await using db = await openLevelStore(folder.path);
-      const batch = createBatch();
-      batch.put(waitingTransactions.key(new Uint8Array(32)), Buffer.from(raw.slice(2), 'hex'));
-      await db.write(batch, { sync: true });
+      await using chain = await openTestNode(folder.path);
+      expect(await chain.ask('txpool_status')).toEqual({ pending: '0x0', queued: '0x0' });
     }
+    await using db = await openLevelStore(folder.path);
+    expect(await new PoolJournal(db, true).load()).toEqual([]);
+  });
+
+  test('what spends a payment that is only waiting itself is taken after it', async () => {
+    await using folder = await tempDir();
+    const fields = { gasLimit: 21_000, gasPrice: 0, chainId: CHAIN_ID };
+    {
+      await using chain = await openTestNode(folder.path);
+      await chain.receiptOf(await chain.send(alice, { to: carol.address, nonce: 0 }));
+    }
+    const payment = await alice.signTransaction({ ...fields, to: poor.address, value: 5n, nonce: 1 });
+    const spending = await poor.signTransaction({ ...fields, to: nobody.address, value: 5n, nonce: 0 });
+    await putWaiting(folder.path, [payment, spending]);
     await using chain = await openTestNode(folder.path);
-    expect(await chain.ask('txpool_status')).toEqual({ pending: '0x0', queued: '0x0' });
+    for (const raw of [payment, spending]) {
+      expect(await chain.receiptOf(Transaction.from(raw).hash)).toMatchObject({ status: '0x1' });
+    }
+    expect(await chain.ask('eth_getBalance', nobody.address)).toBe('0x5');
   });
 });

@@ -62,6 +62,11 @@ export class Chain implements AsyncDisposable {
     return this.#failure;
   }
 
+  /** Whether it takes transactions. */
+  get isOpen(): boolean {
+    return this.#failure === undefined && !this.#closing.signal.aborted;
+  }
+
   /** The last block that was executed; it may still be on its way to the disk. */
   get tip(): StoredBlock {
     return this.#tip;

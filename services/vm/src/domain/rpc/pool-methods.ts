@@ -11,6 +11,7 @@ import { receiptsOf } from './chain-methods.ts';
 import { formatPlaced, formatTransaction } from './format.ts';
 import type { RpcMethods } from './methods.ts';
 import { parseAddress, parseBlockRef, parseData, parseFixed } from './params.ts';
+import { RpcError } from './rpc-error.ts';
 
 export type PoolParts = {
   readonly rules: Common;
@@ -28,7 +29,9 @@ export function poolMethods({ rules, reader, chain, pool, keep, stateAt }: PoolP
   return {
     eth_sendRawTransaction: async ([raw]) => {
       const transaction = chain.submit(parseData(raw, 'transaction'));
-      await keep(transaction);
+      await keep(transaction).catch(() => {
+        throw new RpcError(-32000, 'the transaction could not be written to the disk, and is not acknowledged');
+      });
       return toHex(transaction.hash);
     },
     eth_getTransactionByHash: ([hash]) => {
