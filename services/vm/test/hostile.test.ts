@@ -36,16 +36,14 @@ describe('hostile contracts', () => {
 
   /** Asks for health until `work` has ended, at least once; answers how often it was there. */
   const healthDuring = async (work: Promise<unknown>): Promise<number> => {
-    let isRunning = true;
-    const ended = work.finally(() => {
-      isRunning = false;
-    });
+    const running = new AbortController();
+    const ended = work.finally(() => running.abort());
     let answers = 0;
     do {
       const { status } = await fetch(`${vm.url}/livez`);
       expect(status).toBe(200);
       answers += 1;
-    } while (isRunning);
+    } while (!running.signal.aborted);
     await ended;
     return answers;
   };

@@ -7,8 +7,8 @@ import { keccak256 } from '../crypto.ts';
 /**
  * Gives the chain transactions that were acknowledged before, lower nonces first so that none seems to come too early.
  * What it does not take may wait for another of them (the payment it spends was in a block that is lost), so it is tried
- * again after their blocks, for as long as any is taken. The hashes of the rest (in a block by now, or no longer able) are
- * handed to `onRefused`; a chain that closes meanwhile keeps them. The first round is over when this function returns its promise.
+ * again after their blocks, while the chain takes some. The hashes of the rest (in a block by now, or no longer able) are
+ * handed to `onRefused`; a chain that closes meanwhile keeps them. The first round is over when the promise is returned.
  */
 export async function restorePool(
   chain: Chain,
